@@ -1,0 +1,121 @@
+"""Building blocks that several papers share: padded convolution, normalization layers, upsampling."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..masks import resize_mask
+
+EPS = 1e-5
+"""PyTorch's, Lua Torch's and Magenta's epsilon under the root; lengstrom's networks use 1e-3."""
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution that pads its input the way the checkpoint was trained.
+
+    Args:
+        padding_mode: `reflect` | `zero` | `none` (valid) | `same` (TensorFlow's SAME: zeros, at stride 2 and
+            even size only below and to the right).
+    """
+
+    def __init__(
+        self, channels: int, out_channels: int, kernel: int, stride: int = 1, *, padding_mode: str, bias: bool = True
+    ) -> None:
+        super().__init__(channels, out_channels, kernel, stride, bias=bias)
+        self.pad_with = padding_mode
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name nn.Conv2d uses
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        half = kernel // 2
+        if self.pad_with == "reflect" and half:
+            input = F.pad(input, (half,) * 4, mode="reflect")
+        elif self.pad_with == "zero" and half:
+            input = F.pad(input, (half,) * 4)
+        elif self.pad_with == "same":
+            top, bottom = same_padding(input.shape[-2], kernel, stride)
+            left, right = same_padding(input.shape[-1], kernel, stride)
+            input = F.pad(input, (left, right, top, bottom))
+        return super().forward(input)
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's SAME: output ceil(size / stride), the odd zero goes behind."""
+    total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
+    return total // 2, total - total // 2
+
+
+class Upsample2d(nn.Module):
+    """×2 and a 3×3 convolution: nearest, bilinear, or a transposed convolution.
+
+    Nearest is the default of the field since Odena et al. 2016 (distill.pub/2016/deconv-checkerboard): the
+    transposed convolution of the 2016 nets leaves a checkerboard. `padding_mode="same"` selects
+    TensorFlow's alignment of the transposed convolution (gradient of a SAME convolution).
+    """
+
+    def __init__(self, channels: int, out_channels: int, *, mode: str, padding_mode: str, bias: bool = True) -> None:
+        super().__init__()
+        self.mode, self.pad_with = mode, padding_mode
+        self.conv: nn.Conv2d | nn.ConvTranspose2d
+        if mode == "transposed":
+            padding = 0 if padding_mode == "same" else 1
+            self.conv = nn.ConvTranspose2d(channels, out_channels, 3, 2, padding, 1 - (padding == 0), bias=bias)
+        else:
+            self.conv = Conv2d(channels, out_channels, 3, padding_mode=padding_mode, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mode == "transposed":
+            height, width = x.shape[-2:]
+            return self.conv(x)[..., : 2 * height, : 2 * width]
+        if self.mode == "nearest":
+            return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalization with affine (Ulyanov et al. 2016, eq. 3), applied at test time too."""
+
+    def __init__(self, channels: int, eps: float = EPS) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalization: Johnson's original. Statistics of the training set at test time."""
+
+    def forward(self, input: Tensor, style: Tensor | None = None) -> Tensor:  # noqa: A002
+        return super().forward(input)
+
+
+class ConditionalInstanceNorm(nn.Module):
+    """z = γ_s (x − μ) / σ + β_s, one (γ, β) per style   (Dumoulin et al. 2017, eq. 5).
+
+    Styles mix by convex combination of γ and β; with weights per pixel, γ and β become maps.
+    """
+
+    def __init__(self, channels: int, styles: int, eps: float = EPS) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(styles, channels))
+        self.bias = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        """x (B, C, H, W); style weights (B or 1, S) or (B or 1, S, h, w), convex over S."""
+        if style is None:
+            raise TypeError("conditional instance normalization needs style weights")
+        normalized = F.instance_norm(x, eps=self.eps)
+        if style.ndim == 4:
+            style = resize_mask(style, *x.shape[-2:]).to(x.dtype)
+            scale = torch.einsum("bshw,sc->bchw", style, self.weight)
+            shift = torch.einsum("bshw,sc->bchw", style, self.bias)
+        else:
+            style = style.to(x.dtype)
+            scale = (style @ self.weight)[:, :, None, None]
+            shift = (style @ self.bias)[:, :, None, None]
+        return torch.addcmul(shift, normalized, scale)

@@ -1,0 +1,75 @@
+"""The explicit list of architectures: id, paper, how to build one from its hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, UnsupportedCheckpointError
+from ._base import StyleKind, StyleNetwork
+from .conditional import ConditionalTransformerNet
+from .transformer_net import TransformerConfig, TransformerNet
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of the registry."""
+
+    id: str
+    title: str
+    paper: str
+    """arXiv id."""
+    style_kind: StyleKind
+    build: Callable[[Mapping[str, Any]], StyleNetwork]
+    """Hyperparameters as stored in a file → freshly initialised network on the CPU."""
+
+
+def _transformer(hyperparameters: Mapping[str, Any]) -> TransformerNet:
+    return TransformerNet(TransformerConfig(**hyperparameters))
+
+
+def _conditional(hyperparameters: Mapping[str, Any]) -> ConditionalTransformerNet:
+    return ConditionalTransformerNet(TransformerConfig(**{**hyperparameters, "norm": "conditional"}))
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    entry.id: entry
+    for entry in (
+        Architecture("transformer_net", "Image transformation network", "1603.08155", "fixed", _transformer),
+        Architecture(
+            "conditional_transformer_net",
+            "Conditional instance normalization",
+            "1610.07629",
+            "conditional",
+            _conditional,
+        ),
+    )
+}
+
+
+def build_network(architecture: str, hyperparameters: Mapping[str, Any]) -> StyleNetwork:
+    """Build a network by registry id.
+
+    Raises:
+        UnsupportedCheckpointError: Unknown id.
+        ConfigError: Hyperparameters that this architecture does not have, or of the wrong kind.
+    """
+    if architecture not in ARCHITECTURES:
+        raise UnsupportedCheckpointError(
+            f"There is no architecture `{architecture}` in this version.",
+            expected=" | ".join(ARCHITECTURES),
+            got=architecture,
+            do="Update Brushwork: the file may be newer than the program.",
+        )
+    try:
+        return ARCHITECTURES[architecture].build(hyperparameters)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"The hyperparameters of this {architecture} are malformed.",
+            expected="the fields of its configuration",
+            got=f"{dict(hyperparameters)} ({error})",
+            do="The file is damaged or newer than this program.",
+        ) from error

@@ -1,0 +1,139 @@
+"""The native file: safetensors, with one JSON string in the header under `brushwork`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..architectures import build_network
+from ..errors import CheckpointError, UnsupportedCheckpointError
+from ..files import atomic_path
+from ..normalization import InputNormalization
+from ..spec import ModelSpec, StyleInfo
+from ..style_model import StyleModel
+
+FORMAT_VERSION = 1
+METADATA_KEY = "brushwork"
+
+
+def save_checkpoint(model: StyleModel, path: str | Path, *, dtype: torch.dtype | None = torch.float16) -> Path:
+    """Write a model as one self-describing .safetensors file, atomically.
+
+    Args:
+        model: Any StyleModel; not modified.
+        path: Target; the folder is made where it is missing.
+        dtype: Of the stored weights; None keeps each tensor's own. Integer buffers keep theirs.
+
+    Returns:
+        The path written.
+
+    Raises:
+        CheckpointError: A weight is NaN or infinite, also after the conversion to `dtype`.
+        BrushworkError: The place cannot be written.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.network.state_dict().items():
+        stored = tensor.detach().cpu()
+        if dtype is not None and stored.is_floating_point():
+            stored = stored.to(dtype)
+        if stored.is_floating_point() and not torch.isfinite(stored).all():
+            raise CheckpointError(
+                f"The model was not saved to {path}.",
+                expected="finite weights",
+                got=f"NaN or infinity in `{name}`{_overflow(tensor, dtype)}",
+                do="Train with a lower learning rate, or save in float32.",
+            )
+        tensors[name] = stored.contiguous()
+    data = save(tensors, metadata={METADATA_KEY: json.dumps(spec_to_dict(model.spec), separators=(",", ":"))})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return path
+
+
+def _overflow(tensor: Tensor, dtype: torch.dtype | None) -> str:
+    return f" (finite before the conversion to {dtype})" if torch.isfinite(tensor).all() else ""
+
+
+def model_from_native(tensors: dict[str, Tensor], metadata: dict[str, Any], name: str) -> StyleModel:
+    """Build a StyleModel from the parts of a native file; weights become float32.
+
+    Raises:
+        CheckpointError: Version too new, or weights that do not fit the architecture the header names.
+    """
+    spec = spec_from_dict(metadata, name)
+    network = build_network(spec.architecture, spec.hyperparameters)
+    return StyleModel(load_weights(network, tensors, name), spec)
+
+
+def load_weights(network: Any, tensors: dict[str, Tensor], name: str) -> Any:
+    """Strict load with a four-part error; floating-point tensors become float32."""
+    state = {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
+    own = network.state_dict()
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    if missing or unexpected or shapes:
+        got = [f"missing {missing[:3]}" * bool(missing), f"unexpected {unexpected[:3]}" * bool(unexpected)]
+        got += [f"{k} is {tuple(state[k].shape)}, not {tuple(own[k].shape)}" for k in sorted(shapes)[:3]]
+        raise CheckpointError(
+            f"The weights in {name} do not fit the architecture that its header names.",
+            expected=f"{len(own)} tensors of {type(network).__name__}",
+            got="; ".join(filter(None, got)),
+            do="The file is damaged or was edited: get it again.",
+        )
+    network.load_state_dict(state)
+    return network
+
+
+def spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
+    """JSON-ready form of a spec."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": spec.architecture,
+        "hyperparameters": dict(spec.hyperparameters),
+        "normalization": spec.normalization.to_dict(),
+        "styles": [asdict(style) for style in spec.styles],
+        "title": spec.title,
+        "license": spec.license,
+        "attribution": spec.attribution,
+        "provenance": dict(spec.provenance),
+    }
+
+
+def spec_from_dict(data: dict[str, Any], name: str) -> ModelSpec:
+    """Inverse of `spec_to_dict`. Unknown keys of newer minor versions are ignored."""
+    version = data.get("format_version")
+    if version != FORMAT_VERSION:
+        raise UnsupportedCheckpointError(
+            f"{name} is a Brushwork file of another version.",
+            expected=f"format_version {FORMAT_VERSION}",
+            got=repr(version),
+            do="Update Brushwork.",
+        )
+    try:
+        known = StyleInfo.__dataclass_fields__
+        styles = tuple(StyleInfo(**{k: v for k, v in s.items() if k in known}) for s in data["styles"])
+        return ModelSpec(
+            architecture=str(data["architecture"]),
+            hyperparameters=dict(data["hyperparameters"]),
+            normalization=InputNormalization(**data["normalization"]),
+            styles=styles,
+            title=str(data.get("title", "")),
+            license=str(data.get("license", "unknown")),
+            attribution=str(data.get("attribution", "")),
+            provenance=dict(data.get("provenance", {})),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"The header of {name} is malformed.",
+            expected="the fields that save_checkpoint writes",
+            got=f"{type(error).__name__}: {error}",
+            do="The file is damaged: get it again.",
+        ) from error

@@ -1,0 +1,61 @@
+"""Soft masks: which pixels a style may touch, and how several styles share them."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .errors import ImageError
+from .images import describe
+
+
+def check_mask(mask: Tensor, name: str = "mask") -> Tensor:
+    """Bring a mask to (B, 1, H, W), float, 0..1.
+
+    Args:
+        mask: (H, W), (B, H, W) or (B, 1, H, W); bool, integer 0/1 or floating point.
+        name: How the message calls it.
+
+    Raises:
+        ImageError: Other shapes, or NaN.
+    """
+    if mask.ndim == 2:
+        mask = mask[None, None]
+    elif mask.ndim == 3:
+        mask = mask[:, None]
+    if mask.ndim != 4 or mask.shape[1] != 1 or 0 in mask.shape:
+        raise ImageError(
+            f"`{name}` is not a mask.",
+            expected="(H, W), (B, H, W) or (B, 1, H, W), 0 = untouched, 1 = full",
+            got=describe(mask),
+            do="Wire a MASK output, or take one channel of a picture.",
+        )
+    mask = mask if mask.is_floating_point() else mask.float()
+    if not torch.isfinite(mask).all():
+        raise ImageError(f"`{name}` contains NaN.", expected="0..1", got="NaN", do="Find the node that made it.")
+    return mask.clamp(0, 1)
+
+
+def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """(B, S, H, W) → (B, S, height, width): averaged when shrinking, bilinear when growing; stays in 0..1."""
+    if mask.shape[-2:] == (height, width):
+        return mask
+    return F.interpolate(mask, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+
+
+def convex(weights: Tensor) -> Tensor:
+    """Make weights over styles (dim 1) non-negative with sum 1; where all are zero, all share equally.
+
+    Args:
+        weights: (B, S) or (B, S, H, W), finite.
+    """
+    weights = weights.clamp_min(0)
+    total = weights.sum(1, keepdim=True)
+    share = weights / total.clamp_min(torch.finfo(weights.dtype).tiny)
+    return torch.where(total > 0, share, torch.full_like(weights, 1 / weights.shape[1]))
+
+
+def composite(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
+    """below + mask · (above − below); exactly `below` where mask is 0 and exactly `above` where it is 1."""
+    return torch.lerp(below, above, mask.to(below.dtype).expand_as(below))

@@ -1,0 +1,56 @@
+"""Import the pack as `brushwork` from a checkout folder of any name, installed or not; forbid the network."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _bind_checkout() -> None:
+    """The checkout under test is what runs, not an installed copy."""
+    spec = importlib.util.spec_from_file_location(
+        "brushwork", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["brushwork"] = module
+    spec.loader.exec_module(module)
+
+
+if "brushwork" not in sys.modules:
+    _bind_checkout()
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(2016)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this machine may be talked to."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {address}; tests run without network")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The developers' data beside the checkout; tests that need it skip elsewhere."""
+    path = ROOT.parent / "shared"
+    if not (path / "checkpoints").is_dir():
+        pytest.skip("no ../shared beside this checkout")
+    return path
