@@ -1,1 +1,17 @@
-"""core/inference."""
+"""Running models: photo in, painting out."""
+
+from ..style_model import StyleLayer, StyleModel, StyleSelection
+from .device import Precision, resolve_device
+from .strength import restore_exposure
+from .stylizer import ProgressFn, Stylizer
+
+__all__ = [
+    "Precision",
+    "ProgressFn",
+    "StyleLayer",
+    "StyleModel",
+    "StyleSelection",
+    "Stylizer",
+    "resolve_device",
+    "restore_exposure",
+]

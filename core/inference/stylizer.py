@@ -1,0 +1,179 @@
+"""Stylizer: any photo in, a painting of the same size out. The plain and right path around StyleModel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..architectures import StyleCode
+from ..color import ColorMode, check_color_mode, preserve_color
+from ..errors import ConfigError, ImageError
+from ..images import check_image, split_alpha
+from ..masks import check_mask, composite, resize_mask
+from ..style_model import StyleLayer, StyleModel, StyleSelection
+from .device import Precision, model_on, resolve_device, resolve_dtype
+from .strength import blend_weight, check_strength, has_inner_strength, restore_exposure, weaken_code
+from .style_cache import StyleCache
+
+ProgressFn = Callable[[int, int], None]
+"""Called with (pictures done, pictures in all) after every picture. What it raises ends the run."""
+
+PIXELS_AT_ONCE = 1 << 20
+"""Pictures share a forward pass only while they are together no larger than this."""
+
+
+class Stylizer:
+    """Paints photos with one model on one device.
+
+    Args:
+        model: Not modified: where device or dtype differ, the Stylizer keeps a converted copy of the network.
+        device: `auto` (CUDA, MPS, CPU in this order), a name such as `cuda:1`, or a torch.device.
+        precision: `exact` float32, `fast` bfloat16 on the CPU and float16 elsewhere, `auto` fast on CUDA only.
+        max_batch: Most pictures in one forward pass; fewer where they are large. None: one on the CPU, where
+            batches gain nothing, up to eight elsewhere.
+
+    Raises:
+        ConfigError: A device that is not here, an unknown precision, or max_batch below 1.
+    """
+
+    def __init__(
+        self,
+        model: StyleModel,
+        device: str | torch.device = "auto",
+        precision: Precision = "auto",
+        max_batch: int | None = None,
+    ) -> None:
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(precision, self.device, model.dtype)
+        self.model = model_on(model, self.device, self.dtype)
+        if max_batch is not None and max_batch < 1:
+            raise ConfigError(
+                "max_batch is out of range.", expected="1 or more", got=repr(max_batch), do="Leave it out."
+            )
+        self.max_batch = max_batch or (1 if self.device.type == "cpu" else 8)
+        self._cache = StyleCache()
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        photo: Tensor,
+        style: StyleSelection = None,
+        strength: float = 1.0,
+        *,
+        mask: Tensor | None = None,
+        preserve_color: ColorMode = "none",
+        progress: ProgressFn | None = None,
+    ) -> Tensor:
+        """Stylize a batch of pictures.
+
+        Args:
+            photo: (B, 3 or 4, H, W), floating point, 0..1, any device, H and W ≥ 1. Values outside 0..1 are
+                clamped. The fourth channel is alpha and is carried through bit for bit; one channel is grey.
+            style: Name, index, {name: weight}, or list of `StyleLayer`; for any-style models a picture
+                (1 or B, 3, h, w) or a list of `StyleLayer`. None: the first style. Where no layer's mask
+                reaches, the photo stays.
+            strength: 0 (the photo, bit for bit) to 1 (the painting); see core/inference/strength.py.
+            mask: Where to paint: (H, W), (B, H, W) or (B, 1, H, W), soft, any size; None: everywhere.
+            preserve_color: none | luminance | histogram | coral, see core/color.py.
+            progress: See `ProgressFn`.
+
+        Returns:
+            New tensor (B, 3 or 4, H, W), finite, 0..1, in the photo's dtype and on its device.
+
+        Raises:
+            ImageError: Photo, style picture or mask of the wrong shape or with NaN.
+            StyleError: A style that this model does not have, or of a kind it cannot take.
+            ConfigError: strength or preserve_color out of range.
+        """
+        photo = check_image(photo, "photo", channels=(1, 3, 4))
+        photo = photo.expand(-1, 3, -1, -1) if photo.shape[1] == 1 else photo
+        strength = check_strength(strength)
+        mode = check_color_mode(preserve_color)
+        batch = photo.shape[0]
+        code = self._cache.encode(self.model, style, batch)
+        reach = _reach(style, mask, photo)
+
+        result = torch.empty_like(photo, memory_format=torch.contiguous_format).copy_(photo)
+        rgb, _ = split_alpha(result)
+        step = self._pictures_at_once(photo)
+        for start in range(0, batch, step):
+            rows = slice(start, min(start + step, batch))
+            if strength > 0:
+                content = rgb[rows]
+                painting = self._paint(content, _rows_of(code, rows), strength, mode).to(content)
+                where = None if reach is None else reach[rows] if len(reach) > 1 else reach
+                rgb[rows] = painting if where is None else composite(content, painting, where)
+            for done in range(rows.start + 1, rows.stop + 1):
+                if progress is not None:
+                    progress(done, batch)
+        return result
+
+    def _paint(self, content: Tensor, code: StyleCode | None, strength: float, mode: ColorMode) -> Tensor:
+        """(B, 3, H, W) → painting at a strength, float32 or better, on the network's device."""
+        work = torch.promote_types(self.dtype, torch.float32)
+        photo = content.to(self.device, work)
+        painting = self.model.paint(photo, weaken_code(self.model, code, strength))
+        if strength < 1:
+            painting = restore_exposure(painting, photo, strength).clamp(0, 1)
+        painting = preserve_color(painting, photo, mode)
+        if strength < 1:
+            painting = torch.lerp(
+                photo, painting, blend_weight(strength, inner=has_inner_strength(self.model))
+            )
+        return painting
+
+    def _pictures_at_once(self, photo: Tensor) -> int:
+        pixels = photo.shape[-2] * photo.shape[-1]
+        return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
+
+
+def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:
+    """The part of a code that belongs to some pictures of the batch; features that none of them uses are left out."""
+    if code is None or len(code.weights) == 1:
+        return code
+    weights = code.weights[rows]
+    if not code.features:
+        return replace(code, weights=weights)
+    used = weights.flatten(2).amax((0, 2)) > 0 if weights.ndim == 4 else weights.amax(0) > 0
+    return replace(code, weights=weights[:, used], features=tuple(part[used] for part in code.features))
+
+
+def _reach(style: StyleSelection, mask: Tensor | None, photo: Tensor) -> Tensor | None:
+    """Where the painting covers the photo: (1 or B, 1, H, W) in the photo's dtype and device, None: everywhere.
+
+    The user's mask times the coverage of the style layers, which is the largest of their masks.
+    """
+    reach = None if mask is None else _fit(mask, photo, "mask")
+    if style is None or isinstance(style, str | int | Tensor | Mapping):
+        return reach
+    layers = [layer for layer in style if isinstance(layer, StyleLayer) and layer.weight > 0]
+    masks = [layer.mask for layer in layers if layer.mask is not None]
+    fitted = [_fit(layer_mask, photo, "mask of a style") for layer_mask in masks]
+    if len(masks) < len(layers) or any(layer_mask is None for layer_mask in fitted):
+        return reach
+    coverage: Tensor | None = None
+    for layer_mask in fitted:
+        if layer_mask is not None:
+            coverage = layer_mask if coverage is None else torch.maximum(coverage, layer_mask)
+    if coverage is None or reach is None:
+        return reach if coverage is None else coverage
+    return coverage * reach
+
+
+def _fit(mask: Tensor, photo: Tensor, name: str) -> Tensor | None:
+    """A checked mask at the photo's size; None where it is 1 everywhere."""
+    checked = check_mask(mask, name)
+    if len(checked) not in (1, len(photo)):
+        raise ImageError(
+            f"The `{name}` does not fit the batch.",
+            expected=f"1 or {len(photo)} masks",
+            got=str(len(checked)),
+            do="Give one mask for all pictures, or one for each.",
+        )
+    if bool((checked == 1).all()):
+        return None
+    work = torch.promote_types(photo.dtype, torch.float32)
+    return resize_mask(checked.to(photo.device, work), *photo.shape[-2:])
