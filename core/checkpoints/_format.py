@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from torch import Tensor
@@ -22,11 +23,38 @@ class RawCheckpoint:
     name: str
     """File or folder name, for messages and titles."""
     container: str
-    """safetensors | torch | onnx | t7 | tensorflow | coreml | raw-folder."""
+    """safetensors | torch | onnx | t7 | tensorflow | coreml | raw-folder | several."""
     tensors: Mapping[str, Tensor]
-    """In the container's own names, CPU, dtype as stored."""
+    """In the container's own names and order, CPU, dtype as stored."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Header fields, graph facts, training options: JSON-like values only."""
+    parts: tuple[RawCheckpoint, ...] = ()
+    """The files of a model that comes in several (`container` is then `several`), in the order given."""
+
+    @property
+    def stem(self) -> str:
+        """The name without folder and suffixes: what a single style is called."""
+        name = PurePath(self.name).name
+        for suffix in (
+            ".tar",
+            ".pth",
+            ".pt",
+            ".model",
+            ".safetensors",
+            ".onnx",
+            ".t7",
+            ".ckpt",
+            ".bin",
+            ".mlmodel",
+        ):
+            name = name.removesuffix(suffix)
+        return name
+
+
+def join(parts: tuple[RawCheckpoint, ...], name: str = "") -> RawCheckpoint:
+    """Several files as one checkpoint; tensors are named `file/key`."""
+    tensors = {f"{part.name}/{key}": tensor for part in parts for key, tensor in part.tensors.items()}
+    return RawCheckpoint(name or " + ".join(part.name for part in parts), "several", tensors, {}, parts)
 
 
 @dataclass(frozen=True)

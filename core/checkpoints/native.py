@@ -21,7 +21,9 @@ FORMAT_VERSION = 1
 METADATA_KEY = "brushwork"
 
 
-def save_checkpoint(model: StyleModel, path: str | Path, *, dtype: torch.dtype | None = torch.float16) -> Path:
+def save_checkpoint(
+    model: StyleModel, path: str | Path, *, dtype: torch.dtype | None = torch.float16
+) -> Path:
     """Write a model as one self-describing .safetensors file, atomically.
 
     Args:
