@@ -8,7 +8,10 @@ from typing import Any
 
 from ..errors import ConfigError, UnsupportedCheckpointError
 from ._base import StyleKind, StyleNetwork
+from .adain import AdaINConfig, AdaINNet
 from .conditional import ConditionalTransformerNet
+from .microast import MicroAST, MicroASTConfig
+from .msg_net import MsgNet, MsgNetConfig
 from .transformer_net import TransformerConfig, TransformerNet
 
 
@@ -33,6 +36,18 @@ def _conditional(hyperparameters: Mapping[str, Any]) -> ConditionalTransformerNe
     return ConditionalTransformerNet(TransformerConfig(**{**hyperparameters, "norm": "conditional"}))
 
 
+def _msg_net(hyperparameters: Mapping[str, Any]) -> MsgNet:
+    return MsgNet(MsgNetConfig(**hyperparameters))
+
+
+def _adain(hyperparameters: Mapping[str, Any]) -> AdaINNet:
+    return AdaINNet(AdaINConfig(**hyperparameters))
+
+
+def _microast(hyperparameters: Mapping[str, Any]) -> MicroAST:
+    return MicroAST(MicroASTConfig(**hyperparameters))
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     entry.id: entry
     for entry in (
@@ -44,6 +59,9 @@ ARCHITECTURES: dict[str, Architecture] = {
             "conditional",
             _conditional,
         ),
+        Architecture("msg_net", "MSG-Net with CoMatch", "1703.06953", "image", _msg_net),
+        Architecture("adain", "Adaptive instance normalization", "1703.06868", "image", _adain),
+        Architecture("microast", "MicroAST", "2211.15313", "image", _microast),
     )
 }
 

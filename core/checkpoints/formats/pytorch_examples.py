@@ -25,7 +25,7 @@ def norm_kind(keys: Mapping[str, Tensor], norms: list[str]) -> str:
     """Batch or instance normalization, from the statistics beside the weights.
 
     Files of 2017 carry running_mean and running_var for instance normalization too, which ignored them then;
-    pytorch/examples drops these keys. `num_batches_tracked` came in 2018, when instance normalization had stopped
+    pytorch/examples drops them. `num_batches_tracked` came in 2018, when instance normalization had stopped
     keeping statistics by default: a layer that has all three uses them, whatever its class was called.
     """
     needed = [

@@ -1,4 +1,4 @@
-"""torch.save files, zip or legacy, read with weights_only: a pickle that wants more is refused, not executed."""
+"""torch.save files, zip or legacy, read with weights_only: a pickle that wants more is refused."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _load(path: Path) -> Any:
                 f"{path.name} was not loaded: its pickle wants to run code.",
                 expected="tensors and plain values only",
                 got="a request for " + ", ".join(f"`{name}`" for name in wanted[:5]),
-                do="Nothing was executed. If you trust its origin, load it where it was made and save only the "
-                "state dict.",
+                do="Nothing was executed. If you trust its origin, load it where it was made, and save only "
+                "the state dict.",
             ) from None
         raise CheckpointError(
             f"{path.name} cannot be read as a PyTorch file.",

@@ -1,0 +1,161 @@
+"""MSG-Net: a generator whose CoMatch layer matches the Gram matrix of any style picture at run time.
+
+Zhang & Dana 2017, "Multi-style Generative Network for Real-time Transfer", arXiv 1703.06953. Pre-activation
+bottlenecks, instance normalization without affine, upsampling residual blocks (§ 4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..losses.functional import gram_matrix
+from ._base import StyleCode, StyleKind, StyleNetwork
+from ._layers import Conv2d, instance_norm
+from ._mixing import need_style, style_maps
+
+STRIDE = 4
+"""Pixels per position of the features that CoMatch sees."""
+
+
+@dataclass(frozen=True)
+class MsgNetConfig:
+    """Widths; the defaults are those of the published 21-style model."""
+
+    width: int = 128
+    """Inner channels of the trunk's bottlenecks."""
+    blocks: int = 6
+    """Bottlenecks behind CoMatch."""
+    stem: int = 64
+    """Channels after the first 7×7."""
+    down: int = 32
+    """Inner channels of the first stride-2 bottleneck."""
+    up: tuple[int, int] = (32, 16)
+    """Inner channels of the two upsampling bottlenecks."""
+    expansion: int = 4
+    """Outer channels of a bottleneck over its inner ones."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "up", tuple(self.up))
+
+
+class Bottleneck(nn.Module):
+    """Norm, ReLU, conv, thrice (1×1, 3×3, 1×1), plus a shortcut (He et al. 2016, arXiv 1603.05027).
+
+    Args:
+        channels: Of the input.
+        inner: Of the 3×3 convolution; the output has `inner · expansion`.
+        stride: 2 halves the resolution.
+        upsample: True doubles it by nearest neighbour, in the shortcut too.
+    """
+
+    def __init__(
+        self, channels: int, inner: int, expansion: int, *, stride: int = 1, upsample: bool = False
+    ) -> None:
+        super().__init__()
+        self.upsample = upsample
+        outer = inner * expansion
+        self.reduce = nn.Conv2d(channels, inner, 1)
+        self.spatial = Conv2d(inner, inner, 3, stride, padding_mode="reflect")
+        self.expand = nn.Conv2d(inner, outer, 1)
+        straight = channels == outer and stride == 1 and not upsample
+        self.shortcut = None if straight else nn.Conv2d(channels, outer, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) → (B, inner · expansion, ⌈H/2⌉ or H or 2H, …)."""
+        y = self.reduce(F.relu(instance_norm(x)))
+        y = F.relu(instance_norm(y))
+        y = self.spatial(_double(y) if self.upsample else y)
+        y = self.expand(F.relu(instance_norm(y)))
+        if self.shortcut is not None:
+            # a 1×1 convolution commutes with nearest upsampling: four times less to multiply
+            x = self.shortcut(x)
+            x = _double(x) if self.upsample else x
+        return x + y
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class CoMatch(nn.Module):
+    """Ŷ = Φ⁻¹[Φ(F)ᵀ W G(S)]ᵀ          (Zhang & Dana 2017, eq. 9).
+
+    Linear in G(S): mixing Gram matrices is mixing results, which is what pixel weights do.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, channels).uniform_(0.0, 0.02))
+
+    def forward(self, x: Tensor, grams: Tensor, weights: Tensor) -> Tensor:
+        """Match the features to the styles.
+
+        Args:
+            x: F, (B, C, H, W).
+            grams: G(S) of S pictures, (S, C, C).
+            weights: (B or 1, S), or (B or 1, S, H, W), convex over S.
+
+        Returns:
+            New tensor (B, C, H, W), dtype of `x`.
+        """
+        if weights.ndim == 2:
+            gram = torch.einsum("bs,sij->bij", weights.to(grams.dtype), grams)
+            return self._match(x, gram)
+        mixed = torch.zeros_like(x)
+        for style in range(grams.shape[0]):
+            mixed = mixed + self._match(x, grams[style : style + 1]) * weights[:, style, None].to(x.dtype)
+        return mixed
+
+    def _match(self, x: Tensor, gram: Tensor) -> Tensor:
+        """X (B, C, H, W), gram (B or 1, C, C)."""
+        matrix = (self.weight.to(gram.dtype) @ gram).transpose(1, 2).to(x.dtype)
+        return (matrix @ x.flatten(2)).view_as(x)
+
+
+class MsgNet(StyleNetwork):
+    """7×7 conv, two stride-2 bottlenecks, CoMatch, bottlenecks, two upsampling bottlenecks, 7×7 conv."""
+
+    style_kind: ClassVar[StyleKind] = "image"
+
+    def __init__(self, config: MsgNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or MsgNetConfig()
+        e = config.expansion
+        trunk = config.width * e
+        self.stem = Conv2d(3, config.stem, 7, padding_mode="reflect")
+        self.down = nn.Sequential(
+            Bottleneck(config.stem, config.down, e, stride=2),
+            Bottleneck(config.down * e, config.width, e, stride=2),
+        )
+        self.comatch = CoMatch(trunk)
+        self.blocks = nn.Sequential(*(Bottleneck(trunk, config.width, e) for _ in range(config.blocks)))
+        self.up = nn.Sequential(
+            Bottleneck(trunk, config.up[0], e, upsample=True),
+            Bottleneck(config.up[0] * e, config.up[1], e, upsample=True),
+        )
+        self.output = Conv2d(config.up[1] * e, 3, 7, padding_mode="reflect")
+        self.min_side = 8
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) → (B, C, ⌈⌈H/2⌉/2⌉, …): what CoMatch sees of photo and painting alike."""
+        return self.down(F.relu(instance_norm(self.stem(image))))
+
+    def encode_style(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(S, 3, H, W) → the Gram matrices (S, C, C), divided by C·H·W, float32 or better."""
+        return (gram_matrix(self.encode(image)),)
+
+    def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
+        """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …), in the range it was trained on."""
+        style = need_style(style, type(self).__name__)
+        x = self.encode(x)
+        weights = style.weights
+        if weights.ndim == 4:
+            weights = style_maps(weights, (x.shape[-2], x.shape[-1]), STRIDE, x.dtype)
+        x = self.comatch(x, style.features[0], weights)
+        x = self.up(self.blocks(x))
+        return self.output(F.relu(instance_norm(x)))
