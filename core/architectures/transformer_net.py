@@ -20,8 +20,9 @@ from ._layers import EPS, BatchNorm, ConditionalInstanceNorm, Conv2d, InstanceNo
 
 CHOICES = {
     "norm": ("instance", "batch", "conditional"),
-    "padding": ("reflect", "zero", "same"),
-    "block_padding": ("reflect", "zero", "same", "none"),
+    "padding": ("reflect", "replicate", "zero", "same"),
+    "down_padding": ("reflect", "replicate", "zero", "same"),
+    "block_padding": ("reflect", "replicate", "zero", "same", "none"),
     "upsampling": ("nearest", "bilinear", "transposed"),
     "output": ("linear", "tanh", "sigmoid"),
 }
@@ -44,6 +45,8 @@ class TransformerConfig:
     """Styles of conditional instance normalization."""
     eps: float = EPS
     padding: str = "reflect"
+    down_padding: str = ""
+    """Padding of the two stride-2 convolutions; empty: as `padding` (jcjohnson: always zero)."""
     block_padding: str = ""
     """Padding in the residual blocks, `none` crops the skip instead; empty: as `padding`."""
     start_padding: int = 0
@@ -62,6 +65,7 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoder_widths", tuple(self.encoder_widths))
         object.__setattr__(self, "decoder_widths", tuple(self.decoder_widths))
+        object.__setattr__(self, "down_padding", self.down_padding or self.padding)
         object.__setattr__(self, "block_padding", self.block_padding or self.padding)
         for option, choices in CHOICES.items():
             if getattr(self, option) not in choices:
@@ -123,7 +127,8 @@ class TransformerNet(StyleNetwork):
         d1, d2 = config.decoder_widths
 
         def conv(channels: int, width: int, kernel: int, stride: int, *, bias: bool) -> Conv2d:
-            return Conv2d(channels, width, kernel, stride, padding_mode=config.padding, bias=bias)
+            padding = config.padding if stride == 1 else config.down_padding
+            return Conv2d(channels, width, kernel, stride, padding_mode=padding, bias=bias)
 
         def up(channels: int, width: int) -> Upsample2d:
             return Upsample2d(
