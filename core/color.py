@@ -18,7 +18,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Y of YIQ (NTSC 1953)."""
 
 FLAT_VARIANCE = (0.5 / 255) ** 2
-"""Colour directions that vary less than half an 8-bit step are rounding, not colour: they are not stretched."""
+"""Colour directions that vary less than half an 8-bit step are rounding: they are not stretched."""
 
 
 def check_color_mode(mode: str) -> ColorMode:
@@ -76,7 +76,7 @@ def luminance(image: Tensor) -> Tensor:
 
 
 def transfer_luminance(painting: Tensor, photo: Tensor) -> Tensor:
-    """Y from the painting, I and Q from the photo   (Gatys et al. 2016, arXiv 1606.05897, luminance-only transfer).
+    """Y from the painting, I and Q from the photo: luminance-only transfer (Gatys et al., arXiv 1606.05897).
 
     Y enters R, G and B of the way back from YIQ with factor 1, so no matrix is needed:
     out = photo + Y(painting) − Y(photo).
@@ -111,7 +111,7 @@ def match_histogram(painting: Tensor, photo: Tensor) -> Tensor:
 
     Args:
         painting: (B, 3, H, W), floating point, 0..1.
-        photo: (B, 3, h, w), any size; where the number of pixels differs, quantiles are interpolated linearly.
+        photo: (B, 3, h, w), any size; with another number of pixels, quantiles are interpolated.
 
     Returns:
         (B, 3, H, W), same dtype and device as the painting.
@@ -180,7 +180,7 @@ def _color_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _symmetric_power(matrix: Tensor, power: float) -> Tensor:
-    """Power of symmetric positive semi-definite matrices (B, 3, 3); flat directions give 0 for negative powers."""
+    """Power of symmetric positive semi-definite (B, 3, 3); flat directions give 0 for negative powers."""
     values, vectors = torch.linalg.eigh(matrix)
     if power < 0:
         powered = torch.where(values > FLAT_VARIANCE, values.clamp_min(FLAT_VARIANCE) ** power, 0.0)

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..style_model import StyleModel
 
 Precision = Literal["auto", "exact", "fast"]
-"""exact: float32. fast: bfloat16 on the CPU, float16 elsewhere. auto: fast on CUDA, exact on everything else."""
+"""exact: float32. fast: bfloat16 on the CPU, float16 elsewhere. auto: fast on CUDA, exact elsewhere."""
 
 KEPT_IN_FLOAT32 = (BatchNorm, InstanceNorm, ConditionalInstanceNorm)
 """Statistics, γ and β: few numbers, and the ones whose rounding shows as a colour shift of whole areas."""
@@ -26,9 +26,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         ConfigError: No such device on this machine.
     """
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device([*_accelerators(), "cpu"][0])
     try:
         resolved = torch.device(device)
         torch.empty(1, device=resolved)  # the only test that holds for every backend
@@ -36,13 +34,16 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         reason = str(error).strip().splitlines()
         raise ConfigError(
             f"There is no device `{device}` here.",
-            expected="auto, cpu"
-            + ", cuda" * torch.cuda.is_available()
-            + ", mps" * torch.backends.mps.is_available(),
+            expected=", ".join(["auto", "cpu", *_accelerators()]),
             got=reason[0] if reason else type(error).__name__,
             do="Leave the device on `auto`, or install a torch build for this device.",
         ) from error
     return resolved
+
+
+def _accelerators() -> list[str]:
+    mps = torch.backends.mps.is_available()
+    return ["cuda"] * torch.cuda.is_available() + ["mps"] * mps
 
 
 def resolve_dtype(precision: str, device: torch.device, stored: torch.dtype = torch.float32) -> torch.dtype:

@@ -2,9 +2,9 @@
 
 Three parts work together, s being the strength:
 
-1. Inside the network, where the method can. Conditional networks with an `identity` style mix the style weights
-   towards it, w ← s·w + (1−s)·identity (Dumoulin et al. 2017, section 3.3: convex combinations of γ and β);
-   AdaIN has its α (Huang & Belongie 2017, eq. 14).
+1. Inside the network, where the method can. Conditional networks with an `identity` style mix the weights
+   towards it, w ← s·w + (1−s)·identity (Dumoulin et al. 2017: convex combinations of γ and β); AdaIN has its
+   α (Huang & Belongie 2017, eq. 14).
 2. Exposure. Instance normalization discards the photo's contrast and cast, so no identity style can give them
    back: the painting's mean per channel and its common deviation move towards the photo's by 1 − s,
 
@@ -12,8 +12,8 @@ Three parts work together, s being the strength:
 
    with one σ over the three channels, of the deviations from the means per channel.
 3. Pixels. Even a perfect identity network blurs, so the last stretch is a blend with the photo. Its weight is
-   w(s) = 1 − (1−s)^k: 0 with a finite slope at 0, so there is no step, and soon near 1, where the network's own
-   strength does the work. Networks with no strength inside use w(s) = s.
+   w(s) = 1 − (1−s)^k: 0 with a finite slope at 0, so there is no step, and soon near 1, where the network's
+   own strength does the work. Networks with no strength inside use w(s) = s.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLEND_POWER = 4.0
 """k above. Chosen so that the distance to the photo grows evenly with s."""
 
 SMALLEST_DEVIATION = 1 / 255
-"""An even flatter painting is a plain colour: stretching it to the photo's contrast would show rounding only."""
+"""A flatter painting is a plain colour: stretched to the photo's contrast it would show rounding only."""
 
 
 def check_strength(strength: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,11 +38,11 @@ class StyleCache:
         return code
 
 
-def _key(style: object) -> Hashable:
-    """Equal for equal selections; tensors by content, since their identity says nothing after a change in place."""
+def _key(style: Any) -> Hashable:
+    """Equal for equal selections; tensors by content: their identity says nothing after a change in place."""
     if isinstance(style, Tensor):
         data = style.detach().cpu().contiguous()
-        digest = hashlib.blake2b(data.view(-1).view(torch.uint8).numpy(), digest_size=16).digest()
+        digest = hashlib.blake2b(data.view(-1).view(torch.uint8).numpy().tobytes(), digest_size=16).digest()
         return (str(data.dtype), tuple(data.shape), digest)
     if isinstance(style, StyleLayer):
         return (_key(style.style), style.weight, None if style.mask is None else _key(style.mask))

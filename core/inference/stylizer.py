@@ -29,9 +29,9 @@ class Stylizer:
     """Paints photos with one model on one device.
 
     Args:
-        model: Not modified: where device or dtype differ, the Stylizer keeps a converted copy of the network.
+        model: Not modified: where device or dtype differ, the Stylizer keeps a converted copy.
         device: `auto` (CUDA, MPS, CPU in this order), a name such as `cuda:1`, or a torch.device.
-        precision: `exact` float32, `fast` bfloat16 on the CPU and float16 elsewhere, `auto` fast on CUDA only.
+        precision: `exact` float32, `fast` bfloat16 on the CPU, float16 elsewhere; `auto` fast on CUDA only.
         max_batch: Most pictures in one forward pass; fewer where they are large. None: one on the CPU, where
             batches gain nothing, up to eight elsewhere.
 
@@ -104,10 +104,10 @@ class Stylizer:
             if strength > 0:
                 content = rgb[rows]
                 painting = self._paint(content, _rows_of(code, rows), strength, mode).to(content)
-                where = None if reach is None else reach[rows] if len(reach) > 1 else reach
+                where = reach if reach is None or len(reach) == 1 else reach[rows]
                 rgb[rows] = painting if where is None else composite(content, painting, where)
-            for done in range(rows.start + 1, rows.stop + 1):
-                if progress is not None:
+            if progress is not None:
+                for done in range(rows.start + 1, rows.stop + 1):
                     progress(done, batch)
         return result
 
@@ -131,7 +131,7 @@ class Stylizer:
 
 
 def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:
-    """The part of a code that belongs to some pictures of the batch; features that none of them uses are left out."""
+    """The part of a code for some pictures of the batch, without features that none of them uses."""
     if code is None or len(code.weights) == 1:
         return code
     weights = code.weights[rows]
@@ -142,7 +142,7 @@ def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:
 
 
 def _reach(style: StyleSelection, mask: Tensor | None, photo: Tensor) -> Tensor | None:
-    """Where the painting covers the photo: (1 or B, 1, H, W) in the photo's dtype and device, None: everywhere.
+    """Where the painting covers the photo: (1 or B, 1, H, W) on the photo's device, None: everywhere.
 
     The user's mask times the coverage of the style layers, which is the largest of their masks.
     """
