@@ -1,1 +1,1 @@
-"""trainers."""
+"""Training new styles. Knows core, not ComfyUI."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..masks import resize_mask
+from ._autograd import instance_norm, reflect_pad
 
 EPS = 1e-5
 """PyTorch's, Lua Torch's and Magenta's epsilon under the root; lengstrom's networks use 1e-3."""
@@ -16,8 +17,8 @@ class Conv2d(nn.Conv2d):
     """A convolution that pads its input the way the checkpoint was trained.
 
     Args:
-        padding_mode: `reflect` | `zero` | `none` (valid) | `same` (TensorFlow's SAME: zeros, at stride 2 and
-            even size only below and to the right).
+        padding_mode: `reflect` | `replicate` | `zero` | `none` (valid) | `same` (TensorFlow's SAME: zeros, at
+            stride 2 and even size only below and to the right).
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class Conv2d(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         half = kernel // 2
         if self.pad_with == "reflect" and half:
-            input = F.pad(input, (half,) * 4, mode="reflect")
+            input = reflect_pad(input, half)
+        elif self.pad_with == "replicate" and half:
+            input = F.pad(input, (half,) * 4, mode="replicate")
         elif self.pad_with == "zero" and half:
             input = F.pad(input, (half,) * 4)
         elif self.pad_with == "same":
@@ -84,19 +87,6 @@ class Upsample2d(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
 
 
-def instance_norm(
-    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, *, eps: float = EPS
-) -> Tensor:
-    """(x − μ) / σ · weight + bias per picture and channel, with statistics in float32 or better.
-
-    PyTorch rounds the mean of a float16 or bfloat16 tensor to that dtype: an error of 0.03 σ at mean 100 σ.
-    The result has the dtype of `x`, whatever that of `weight` and `bias`.
-    """
-    work = torch.promote_types(x.dtype, torch.float32)
-    weight, bias = (None if part is None else part.to(work) for part in (weight, bias))
-    return F.instance_norm(x.to(work), weight=weight, bias=bias, eps=eps).to(x.dtype)
-
-
 class InstanceNorm(nn.Module):
     """Instance normalization with affine (Ulyanov et al. 2016, eq. 3), applied at test time too."""
 
@@ -107,7 +97,7 @@ class InstanceNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
-        return instance_norm(x, self.weight, self.bias, eps=self.eps)
+        return instance_norm(x, self.weight[None], self.bias[None], self.eps)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -134,13 +124,10 @@ class ConditionalInstanceNorm(nn.Module):
         """X (B, C, H, W); style weights (B or 1, S) or (B or 1, S, h, w), convex over S."""
         if style is None:
             raise TypeError("conditional instance normalization needs style weights")
-        normalized = instance_norm(x, eps=self.eps)
         style = style.to(self.weight.dtype)
-        if style.ndim == 4:
-            style = resize_mask(style, *x.shape[-2:])
-            scale = torch.einsum("bshw,sc->bchw", style, self.weight)
-            shift = torch.einsum("bshw,sc->bchw", style, self.bias)
-        else:
-            scale = (style @ self.weight)[:, :, None, None]
-            shift = (style @ self.bias)[:, :, None, None]
-        return torch.addcmul(shift.to(x.dtype), normalized, scale.to(x.dtype))
+        if style.ndim == 2:
+            return instance_norm(x, style @ self.weight, style @ self.bias, self.eps)
+        style = resize_mask(style, *x.shape[-2:])
+        scale = torch.einsum("bshw,sc->bchw", style, self.weight)
+        shift = torch.einsum("bshw,sc->bchw", style, self.bias)
+        return torch.addcmul(shift.to(x.dtype), instance_norm(x, eps=self.eps), scale.to(x.dtype))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,10 +18,14 @@ def gram_matrix(features: Tensor) -> Tensor:
         (B, C, C), symmetric, same dtype and device; accumulated in float32 for half-precision input.
     """
     b, c, h, w = features.shape
+    if features.dtype == torch.bfloat16:
+        # Products in bfloat16, rounded once per slice of at least 1,024 positions and summed in float32.
+        slices = math.gcd(h, max(1, h * w // 1024))
+        flat = features.permute(0, 2, 3, 1).reshape(b * slices, h * w // slices, c)
+        return torch.bmm(flat.transpose(1, 2), flat).view(b, slices, c, c).float().sum(1) / (c * h * w)
+    if features.dtype == torch.float16:
+        features = features.float()  # a sum over 65,536 positions overflows float16
     flat = features.reshape(b, c, h * w)
-    if flat.dtype in (torch.float16, torch.bfloat16):
-        # Scaled before the product: a sum over 65,536 positions overflows float16.
-        flat = flat.float()
     return torch.bmm(flat, flat.transpose(1, 2)) / (c * h * w)
 
 

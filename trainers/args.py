@@ -1,0 +1,84 @@
+"""What a training run is told. Attribute docstrings are the help texts of command line and nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..core.errors import ConfigError
+
+METHODS = ("vanilla", "in", "cin")
+
+
+@dataclass(frozen=True)
+class TrainArgs:
+    """Options of one run."""
+
+    method: str
+    """vanilla (batch norm) | in (instance norm) | cin (many styles in one net)."""
+    styles: tuple[Path, ...]
+    """Paintings; one for vanilla and in."""
+    photos: Path
+    """Folder of content photos, searched recursively."""
+    out: Path
+    """The finished model, .safetensors; the resumable state lies beside it as OUT.train."""
+    encoder: tuple[Path, ...]
+    """Loss network: one or several VGG files; a layer comes from the first file that has it."""
+    steps: int | None = None
+    """Length of the run in steps; exactly reproducible."""
+    minutes: float | None = None
+    """Length of the run in minutes of wall time, all resumed parts together."""
+    size_px: int = 256
+    """Side of the square training crops."""
+    batch: int = 4
+    """Photos per step."""
+    style_size_px: int = 256
+    """Short side to which paintings are scaled: smaller means larger strokes in the result."""
+    widths: tuple[int, int, int] = (16, 48, 96)
+    """Channels of the three encoder stages; the decoder mirrors them."""
+    blocks: int = 5
+    """Residual blocks."""
+    learning_rate: float = 1e-3
+    """Peak of Adam's learning rate; it falls to a twentieth along a cosine."""
+    content_target: float = 0.7
+    """Content loss to hold, in units of the photo's feature variance: the weight of style follows it."""
+    ema: float = 0.998
+    """Decay of the averaged weights that are saved; 0 saves the last ones."""
+    seed: int = 0
+    """Of initialisation, photo order, crops."""
+    style_layers: tuple[tuple[str, float], ...] = (
+        ("relu1_1", 1.0),
+        ("relu2_1", 1.0),
+        ("relu3_1", 1.0),
+        ("relu4_1", 1.0),
+        ("relu5_1", 1.0),
+    )
+    """Layers of the style loss and their weights."""
+    content_layers: tuple[str, ...] = ("relu4_1",)
+    """Layers of the content loss."""
+    bf16: bool = True
+    """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
+    save_every_s: float = 120.0
+    """Seconds between resumable checkpoints."""
+    preview_photos: tuple[Path, ...] = field(default=())
+    """Photos of the preview strip; empty: none is drawn."""
+
+    def __post_init__(self) -> None:
+        problems = [
+            (self.method in METHODS, "method", " | ".join(METHODS), self.method),
+            ((self.steps is None) != (self.minutes is None), "length", "either steps or minutes", f"{self.steps=}"),
+            (len(self.styles) > 0, "styles", "at least one painting", "none"),
+            (self.method == "cin" or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
+            (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
+            (self.batch >= 1, "batch", "at least 1", str(self.batch)),
+            (0 <= self.ema < 1, "ema", "0 ≤ ema < 1", str(self.ema)),
+            (self.content_target > 0, "content_target", "above 0", str(self.content_target)),
+        ]
+        for fine, option, expected, got in problems:
+            if not fine:
+                raise ConfigError(
+                    f"The training option `{option}` cannot be used like this.",
+                    expected=expected,
+                    got=got,
+                    do="Correct it; `brushwork train --help` lists all options.",
+                )

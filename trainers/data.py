@@ -1,0 +1,149 @@
+"""Content photos: any folder, any mixture of files; crops drawn from (seed, step) so that a run can resume exactly."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..core.errors import ImageError, TrainingError
+from ..core.images import resize_short_side
+
+log = logging.getLogger("brushwork.trainers")
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+LARGEST_PX = 120_000_000
+
+
+def read_rgb(path: Path, short_side_px: int | None = None) -> Tensor:
+    """Any picture file → (1, 3, H, W), float, 0..1; JPEGs are decoded at a reduced size where that suffices.
+
+    Raises:
+        ImageError: The file is no picture that Pillow reads, or larger than 120 megapixels.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > LARGEST_PX:
+                raise ValueError(f"{image.width}×{image.height} px")
+            if short_side_px is not None:
+                image.draft("RGB", (short_side_px, short_side_px))
+            image = ImageOps.exif_transpose(image).convert("RGB")
+            array = np.array(image)
+    except Exception as error:  # Pillow raises nearly everything on damaged files
+        raise ImageError(
+            f"{path} is not a picture that can be read.",
+            expected="JPEG, PNG, WebP, TIFF or BMP, at most 120 megapixels",
+            got=f"{type(error).__name__}: {error}",
+            do="Replace or remove the file.",
+        ) from error
+    return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+
+
+class PhotoFolder:
+    """Endless random crops from a folder.
+
+    Args:
+        folder: Searched recursively.
+        size_px: Side of the crops.
+        seed: Of order and crops.
+
+    Raises:
+        TrainingError: The folder is missing or holds no picture.
+    """
+
+    def __init__(self, folder: Path, size_px: int, seed: int) -> None:
+        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+        if not self.paths:
+            raise TrainingError(
+                f"There are no content photos in {folder}.",
+                expected="a folder with JPEG, PNG, WebP, TIFF or BMP files; a few hundred are enough",
+                got="a folder without pictures" if folder.is_dir() else "no such folder",
+                do="Give a folder of ordinary photos with --photos.",
+            )
+        self.size_px, self.seed = size_px, seed
+        self._bad: set[Path] = set()
+
+    def batch(self, step: int, batch: int) -> Tensor:
+        """The photos of one step: (batch, 3, size, size), 0..1; the same for the same step, always."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        return torch.cat([self._crop(step * batch + i, generator) for i in range(batch)])
+
+    def _crop(self, index: int, generator: torch.Generator) -> Tensor:
+        """Photo number `index` of the endless shuffled sequence, skipping files that cannot be read."""
+        for attempt in range(len(self.paths)):
+            epoch, place = divmod(index + attempt, len(self.paths))
+            order = torch.randperm(
+                len(self.paths), generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch)
+            )
+            path = self.paths[int(order[place])]
+            if path in self._bad:
+                continue
+            try:
+                photo = read_rgb(path, self.size_px)
+            except ImageError as error:
+                self._bad.add(path)
+                log.warning("skipped %s (%s)", path, error.got)
+                continue
+            return self._random_crop(photo, generator)
+        raise TrainingError(
+            "None of the content photos can be read.",
+            expected="at least one readable picture",
+            got=f"{len(self._bad)} damaged files",
+            do="Give another folder with --photos.",
+        )
+
+    def _random_crop(self, photo: Tensor, generator: torch.Generator) -> Tensor:
+        """Scale the short side to 1 … 1.5 crops (never below one), cut a square, mirror half of them."""
+        scale, top, left, mirror = torch.rand(4, generator=generator).tolist()
+        short = min(photo.shape[-2:])
+        side = self.size_px + round((max(self.size_px, min(short, 1.5 * self.size_px)) - self.size_px) * scale)
+        photo = resize_short_side(photo, side)
+        y = int(top * (photo.shape[-2] - self.size_px + 1))
+        x = int(left * (photo.shape[-1] - self.size_px + 1))
+        crop = photo[..., y : y + self.size_px, x : x + self.size_px]
+        return crop.flip(-1) if mirror < 0.5 else crop
+
+
+def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3) -> Iterator[Tensor]:
+    """Batches from `first_step` on, decoded by a thread while the network computes.
+
+    A thread and not worker processes: inside ComfyUI the pack's classes cannot be pickled.
+    """
+    ready: queue.Queue[Tensor | BaseException] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def put(item: Tensor | BaseException) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def decode() -> None:
+        step = first_step
+        try:
+            while not stop.is_set():
+                put(photos.batch(step, batch))
+                step += 1
+        except BaseException as error:  # noqa: BLE001 - carried to the training thread and raised there
+            put(error)
+
+    thread = threading.Thread(target=decode, name="brushwork-photos", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()

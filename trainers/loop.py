@@ -1,0 +1,139 @@
+"""The training loop, legible top to bottom: photos → network → losses → step → average → save."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..core.checkpoints.native import save_checkpoint
+from ..core.errors import TrainingError
+from ..core.style_model import StyleModel
+from .args import TrainArgs
+from .data import PhotoFolder, prefetch
+from .feed_forward import FeedForwardTask, StepLosses
+from .state import load_state, save_state, state_path
+
+FINAL_RATE = 0.05
+WARM_UP_STEPS = 50
+GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What callbacks see after every step."""
+
+    step: int
+    fraction: float
+    """0..1 of the whole run."""
+    seconds: float
+    """Wall time of all parts of the run together."""
+    losses: StepLosses
+    model: Callable[[], StyleModel]
+    """The model as it would be saved now."""
+
+
+Callback = Callable[[Progress], None]
+
+
+def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, ...] = ()) -> Path:
+    """Train a style network and write it.
+
+    Args:
+        args: The run.
+        resume: Go on from the state beside `args.out`, if there is one.
+        callbacks: Called after every step; what they raise ends the run after model and state were saved.
+
+    Returns:
+        The path of the model file.
+
+    Raises:
+        TrainingError: No photos, or a loss that is not finite.
+        BrushworkError: Files that cannot be read or written.
+    """
+    task = FeedForwardTask(args)
+    network = task.network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate)
+    average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    step, seconds = 0, 0.0
+    sidecar = state_path(args.out)
+    if resume and sidecar.exists():
+        extra, record = load_state(sidecar, network, average, optimizer)
+        task.load_state(extra)
+        step, seconds = record["step"], record["seconds"]
+
+    def model() -> StyleModel:
+        record = {"method": args.method, "steps": step, "minutes": round(seconds / 60, 1), "seed": args.seed,
+                  "batch": args.batch, "size_px": args.size_px, "content_target": args.content_target}
+        copy = task.rebuild()
+        copy.load_state_dict(average if args.ema else network.state_dict())
+        return StyleModel(copy, task.spec(record))
+
+    def save() -> None:
+        save_state(sidecar, network, average, optimizer, task.state(), {"step": step, "seconds": seconds})
+        save_checkpoint(model(), args.out)
+
+    began, earlier, saved = time.monotonic(), seconds, time.monotonic()
+    photos = prefetch(PhotoFolder(args.photos, args.size_px, args.seed), step, args.batch)
+    try:
+        while (done := fraction(args, step, seconds)) < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = args.learning_rate * schedule(done, step)
+            losses = task.step(next(photos), step)
+            if not torch.isfinite(losses.total):
+                raise TrainingError(
+                    f"The loss became {float(losses.total)} at step {step}.",
+                    expected="a finite loss",
+                    got=f"learning rate {args.learning_rate}",
+                    do="Use a lower learning rate; the model saved before is unharmed.",
+                )
+            optimizer.zero_grad(set_to_none=True)
+            losses.total.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+            optimizer.step()
+            update_average(average, network, args.ema, step)
+            step += 1
+            seconds = earlier + time.monotonic() - began
+            for callback in callbacks:
+                callback(Progress(step, fraction(args, step, seconds), seconds, losses, model))
+            if time.monotonic() - saved > args.save_every_s:
+                save()
+                saved = time.monotonic()
+        save()
+    except TrainingError:
+        raise
+    except BaseException:
+        save()
+        raise
+    finally:
+        photos.close()
+    return args.out
+
+
+def fraction(args: TrainArgs, step: int, seconds: float) -> float:
+    """How much of the run is done, 0..1."""
+    if args.steps is not None:
+        return step / max(1, args.steps)
+    return seconds / (60 * args.minutes) if args.minutes else 1.0
+
+
+def schedule(done: float, step: int) -> float:
+    """Linear warm-up, then half a cosine from 1 to 1/20."""
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], network: torch.nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average with a shorter memory in the first steps; buffers are copied."""
+    decay = min(decay, (1 + step) / (10 + step))
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            average[name].lerp_(tensor, 1 - decay)
+        else:
+            average[name].copy_(tensor)
