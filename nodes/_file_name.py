@@ -1,0 +1,58 @@
+"""Where a file may be written: inside one folder, and never over another by accident."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from ..core.errors import ConfigError
+
+SUFFIX = ".safetensors"
+FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+"""Windows refuses these on every drive, with any suffix."""
+
+
+def target(folder: Path, name: str, *, overwrite: bool) -> Path:
+    """Path for a new .safetensors file.
+
+    Args:
+        folder: Root that the file must stay in.
+        name: What the user typed: a file name, with folders before it, with or without suffix.
+        overwrite: False: where the file exists, the first free `name_00001` is taken.
+
+    Raises:
+        ConfigError: The name is empty, leaves the folder, or cannot be a file name on every system.
+    """
+    text = name.strip().replace("\\", "/").removesuffix(SUFFIX)
+    parts = PurePosixPath(text).parts
+    absolute = text.startswith("/") or bool(PureWindowsPath(text).drive)
+    if not parts or absolute or any(not _is_plain(part) for part in parts):
+        raise _refused(name, folder)
+    path = folder.joinpath(*parts).with_name(parts[-1] + SUFFIX)
+    if not path.resolve().is_relative_to(folder.resolve()):  # a link that leads out
+        raise _refused(name, folder)
+    if overwrite or not path.exists():
+        return path
+    number = 1
+    while (numbered := path.with_name(f"{parts[-1]}_{number:05}{SUFFIX}")).exists():
+        number += 1
+    return numbered
+
+
+def _is_plain(part: str) -> bool:
+    return (
+        not part.startswith(".")  # also . and ..; hidden files would not be listed
+        and not part.endswith((".", " "))
+        and not FORBIDDEN.search(part)
+        and part.split(".")[0].lower() not in RESERVED
+    )
+
+
+def _refused(name: str, folder: Path) -> ConfigError:
+    return ConfigError(
+        "The model was not saved: this cannot be its name.",
+        expected=f"a name, or folder/name, inside {folder}",
+        got=repr(name),
+        do="Choose a name of letters, digits, - and _.",
+    )

@@ -1,0 +1,148 @@
+"""The one seam to ComfyUI: folders, devices, model memory, progress, interrupts, picture conversion."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as mm
+import comfy.model_patcher
+import comfy.utils
+import folder_paths
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import BrushworkError
+from ..core.hub.local import MODEL_SUFFIXES
+from ..core.images import from_bhwc, to_bhwc
+
+log = logging.getLogger("brushwork.nodes")
+
+MODEL_FOLDER = "style_transfer"
+"""Name in `folder_paths`, and so in extra_model_paths.yaml. `style_models` belongs to ComfyUI itself."""
+
+PREVIEW_SIDE_PX = 512
+PREVIEW_EVERY_S = 0.25
+
+
+def register_model_folder() -> None:
+    """Make `models/style_transfer` known; folders that extra_model_paths.yaml added before stay first."""
+    folder_paths.add_model_folder_path(MODEL_FOLDER, str(Path(folder_paths.models_dir) / MODEL_FOLDER))
+    paths, _ = folder_paths.folder_names_and_paths[MODEL_FOLDER]
+    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (
+        paths,
+        {Path(suffix).suffix for suffix in MODEL_SUFFIXES},
+    )
+
+
+def model_folders() -> list[Path]:
+    """Where local models are looked for; downloads and saved models go into the first."""
+    return [Path(path) for path in folder_paths.get_folder_paths(MODEL_FOLDER)]
+
+
+def torch_device() -> torch.device:
+    """The device that ComfyUI computes on, asked at every run: it is not known at import."""
+    return mm.get_torch_device()
+
+
+def manage(network: nn.Module) -> Any:
+    """Hand a network to ComfyUI's memory management: it leaves the device when others need the room."""
+    patcher = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    return patcher(network, load_device=torch_device(), offload_device=mm.unet_offload_device())
+
+
+def make_room(patcher: Any, bytes_needed: float) -> None:
+    """Bring a managed network onto the device, with `bytes_needed` beside it for activations."""
+    mm.load_models_gpu([patcher], memory_required=bytes_needed, force_full_load=True)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` is the device running out of memory."""
+    newer = getattr(mm, "is_oom", None)
+    return bool(newer(error)) if newer else isinstance(error, mm.OOM_EXCEPTION)
+
+
+def free_device() -> None:
+    """Take every model off the device and give the cached blocks back."""
+    mm.unload_all_models()
+    mm.soft_empty_cache()
+
+
+def out_of_memory(size: str) -> BrushworkError:
+    """The message for a picture that does not fit even on an empty device."""
+    return BrushworkError(
+        "The device ran out of memory.",
+        expected=f"room on {torch_device()} for one picture at a time",
+        got=f"pictures of {size}",
+        do="Use a smaller picture, set precision to fast, or start ComfyUI with --cpu.",
+    )
+
+
+def check_interrupt() -> None:
+    """Raise ComfyUI's own exception when the user pressed cancel. It must never be caught and kept."""
+    mm.throw_exception_if_processing_interrupted()
+
+
+class Progress:
+    """A progress bar on the running node, callable as core wants it. Every call checks for cancel.
+
+    Args:
+        total: Steps in all; later calls may correct it.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._bar = comfy.utils.ProgressBar(max(1, total))
+        self._shown = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show `done` of `total`. Raises ComfyUI's interrupt."""
+        check_interrupt()
+        self._bar.update_absolute(done, max(1, total))
+
+    def show(self, done: int, total: int, picture: Tensor) -> None:
+        """Show a picture (3 or 4, H, W), 0..1, beside the numbers; not more often than the eye can follow."""
+        check_interrupt()
+        now = time.monotonic()
+        if now - self._shown >= PREVIEW_EVERY_S:
+            self._shown = now
+            self._bar.update_absolute(done, max(1, total), ("JPEG", _to_pil(picture), PREVIEW_SIDE_PX))
+
+
+def _to_pil(picture: Tensor) -> Any:
+    from PIL import Image
+
+    # strided before the conversion: a preview of a 4K frame must not cost what the frame did
+    step = max(1, max(picture.shape[-2:]) // PREVIEW_SIDE_PX)
+    rgb = picture[:3, ::step, ::step].float().clamp(0, 1).mul(255).round().byte().cpu()
+    return Image.fromarray(rgb.movedim(0, -1).contiguous().numpy())
+
+
+def status(text: str, node_id: str | None) -> None:
+    """Show a line of text on a node; nothing happens where there is no server (tests, headless use)."""
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if server is not None and node_id is not None:
+        server.send_progress_text(text, node_id)
+
+
+@contextmanager
+def ordinary_tensors() -> Iterator[None]:
+    """Nodes run under inference_mode, whose tensors can never be trained or saved for backward: leave it."""
+    with torch.inference_mode(False):
+        yield
+
+
+def to_core(image: Tensor) -> Tensor:
+    """IMAGE (B, H, W, C) → (B, 3 or 4, H, W), float32."""
+    return from_bhwc(image).float()
+
+
+def to_comfy(image: Tensor) -> Tensor:
+    """(B, C, H, W) → IMAGE (B, H, W, C) on the device, and in the dtype, that ComfyUI wants between nodes."""
+    dtype = mm.intermediate_dtype() if hasattr(mm, "intermediate_dtype") else torch.float32
+    return to_bhwc(image).clamp(0, 1).to(mm.intermediate_device(), dtype)

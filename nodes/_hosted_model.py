@@ -1,0 +1,47 @@
+"""What travels on a BRUSHWORK_STYLE wire: a model, and its copies that ComfyUI keeps on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.inference import Precision, Stylizer
+from ..core.style_model import StyleModel
+from . import _host
+
+BYTES_PER_PIXEL = 1200
+"""Activations of the plain path, float32, 32-64-128 channels: 920 measured, rounded up for wider networks."""
+
+
+class HostedModel:
+    """A loaded style model under ComfyUI's memory management.
+
+    Args:
+        model: On the CPU, in the dtype of its file.
+    """
+
+    def __init__(self, model: StyleModel) -> None:
+        self.model = model
+        self._ready: dict[tuple[str, torch.device], tuple[Stylizer, Any]] = {}
+
+    def stylizer(self, precision: Precision, photo: Tensor) -> Stylizer:
+        """A Stylizer on ComfyUI's device, with room beside it to paint pictures of the size of `photo`.
+
+        Args:
+            precision: auto | exact | fast.
+            photo: (B, C, H, W); only its size matters.
+        """
+        device = _host.torch_device()
+        if (precision, device) not in self._ready:
+            with _host.ordinary_tensors():
+                stylizer = Stylizer(self.model, device, precision)
+            # The Stylizer may hold a converted copy: then the copy lives on the device and must be managed.
+            patcher = _host.manage(stylizer.model.network)
+            self._ready[precision, device] = (stylizer, patcher)
+        stylizer, patcher = self._ready[precision, device]
+        pixels = photo.shape[-2] * photo.shape[-1]
+        bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
+        _host.make_room(patcher, max(pixels, min(len(photo) * pixels, 1 << 20)) * bytes_per_pixel)
+        return stylizer

@@ -1,0 +1,98 @@
+"""The models that a user can pick, and those that are already loaded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+from ..core.checkpoints import load_checkpoint
+from ..core.errors import BrushworkError
+from ..core.hub.local import ListedModel, find_weights, list_models
+from ..core.hub.manifest import HubSource, load_manifest
+from ..core.hub.resolve import resolve_files, resolve_model
+from . import _host
+from ._hosted_model import HostedModel
+
+HUB_MARK = " (hub)"
+"""Behind titles of the Hub, downloaded or not: a saved workflow must find the same name again."""
+
+AUTOMATIC = "automatic"
+"""The companion that the manifest names, if any."""
+
+MODELS_KEPT = 4
+"""Beside what ComfyUI's own cache holds: for `--cache-none`, and for going back and forth in the list."""
+
+_loaded: OrderedDict[Hashable, HostedModel] = OrderedDict()
+
+
+def model_choices() -> list[str]:
+    """One list: bundled models, local files, titles of the Hub. A download changes no name."""
+    return _choices(("style_model",))
+
+
+def companion_choices() -> list[str]:
+    """`automatic`, then every file or title that could be the missing half of a model."""
+    return [AUTOMATIC, *_choices(("encoder", "style_model"))]
+
+
+def _choices(kinds: tuple[str, ...]) -> list[str]:
+    try:
+        models = list_models(_host.model_folders(), kinds)
+    except (BrushworkError, OSError):
+        # The list is part of the node's definition: an error here would take the node off the menu.
+        _host.log.exception("the style models could not be listed")
+        return []
+    return [model.name + HUB_MARK * _from_hub(model) for model in models]
+
+
+def _from_hub(model: ListedModel) -> bool:
+    return model.entry is not None and isinstance(model.entry.source, HubSource)
+
+
+def fingerprint(model: str, companion: str) -> str:
+    """Changes when a file behind the names changes; touches no network."""
+    folders = _host.model_folders()
+    names = [model] if companion == AUTOMATIC else [model, companion]
+    paths = [find_weights(_plain(name), folders) for name in names]
+    return repr([_stamp(path) if path else name for path, name in zip(paths, names, strict=True)])
+
+
+def load(model: str, companion: str, progress: Callable[[int, int], None]) -> HostedModel:
+    """A model by the name in the list; downloaded and read where it is not in memory already.
+
+    Args:
+        model: One of `model_choices`.
+        companion: One of `companion_choices`.
+        progress: Called with (bytes done, bytes in all) of a download; may raise to interrupt.
+    """
+    folders = _host.model_folders()
+    if companion == AUTOMATIC:
+        paths = resolve_files(_plain(model), folders, progress)
+    else:
+        paths = tuple(resolve_model(_plain(name), folders, progress) for name in (model, companion))
+    key = tuple(_stamp(path) for path in paths)
+    if key not in _loaded:
+        with _host.ordinary_tensors():
+            style_model = load_checkpoint(*paths)
+        _host.log.info(
+            "loaded %s from %s", style_model.spec.architecture, " + ".join(path.name for path in paths)
+        )
+        _loaded[key] = HostedModel(style_model)
+    _loaded.move_to_end(key)
+    while len(_loaded) > MODELS_KEPT:
+        _loaded.popitem(last=False)
+    return _loaded[key]
+
+
+def _plain(name: str) -> str:
+    """Without the mark, where it is one and not the end of a file's name."""
+    title = name.removesuffix(HUB_MARK)
+    return title if load_manifest().find(title) else name
+
+
+def _stamp(path: Path) -> Hashable:
+    """Path, newest modification and size; of all files in a model that is a folder."""
+    files = sorted(child for child in path.rglob("*") if child.is_file()) if path.is_dir() else [path]
+    stats = [file.stat() for file in files]
+    return str(path.resolve()), max(s.st_mtime_ns for s in stats), sum(s.st_size for s in stats)

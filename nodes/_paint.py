@@ -1,0 +1,122 @@
+"""From IMAGE to IMAGE: the part that all painting nodes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..core.color import ColorMode
+from ..core.errors import ImageError
+from ..core.inference import Precision, StyleSelection, Stylizer
+from ..core.style_model import StyleLayer
+from . import _host
+from ._hosted_model import HostedModel
+
+
+def paint(
+    hosted: HostedModel,
+    image: Tensor,
+    style: StyleSelection,
+    strength: float,
+    *,
+    mask: Tensor | None = None,
+    preserve_color: ColorMode = "none",
+    precision: Precision = "auto",
+) -> Tensor:
+    """Stylize an IMAGE batch: progress, preview, interrupt between pictures, one retry when memory runs out.
+
+    Args:
+        hosted: The model.
+        image: (B, H, W, 3 or 4), 0..1; frames of a video are one batch. Stays where it is: only a few
+            pictures at a time go to the device.
+        style: As `Stylizer` takes it.
+        strength: 0..1.
+        mask: MASK of any size, 1 or B.
+        preserve_color: none | luminance | histogram | coral.
+        precision: auto | exact | fast.
+
+    Returns:
+        (B, H, W, 3 or 4), 0..1, where ComfyUI wants pictures between nodes.
+    """
+    photo = _host.to_core(image)
+    batch = len(photo)
+    stylizer = hosted.stylizer(precision, photo)
+    bar = _host.Progress(batch)
+    result = photo.new_empty(photo.shape)
+    for start in range(0, batch, stylizer.max_batch):
+        rows = slice(start, min(start + stylizer.max_batch, batch))
+
+        def run(stylizer: Stylizer, rows: slice = rows) -> Tensor:
+            return stylizer(
+                photo[rows],
+                _style_rows(style, rows, batch),
+                strength,
+                mask=None if mask is None else _rows(mask, rows, batch, "masks"),
+                preserve_color=preserve_color,
+                progress=lambda done, _: bar(rows.start + done, batch),
+            )
+
+        try:
+            painted = run(stylizer)
+        except Exception as error:
+            if not _host.is_out_of_memory(error):
+                raise
+            painted = None
+        if painted is None:  # outside `except`, whose traceback would keep the failed run's tensors alive
+            painted = _once_more(hosted, precision, photo, run)
+        result[rows] = painted
+        bar.show(rows.stop, batch, painted[-1])
+    return _host.to_comfy(result)
+
+
+def _once_more(
+    hosted: HostedModel, precision: Precision, photo: Tensor, run: Callable[[Stylizer], Tensor]
+) -> Tensor:
+    """Run again on an emptied device, one picture at a time."""
+    _host.log.warning("out of memory: all models leave the device, then once more, one picture at a time")
+    _host.free_device()
+    stylizer = hosted.stylizer(precision, photo)
+    stylizer.max_batch = 1
+    try:
+        return run(stylizer)
+    except Exception as error:
+        if not _host.is_out_of_memory(error):
+            raise
+        raise _host.out_of_memory(f"{photo.shape[-1]}×{photo.shape[-2]}") from error
+
+
+def _style_rows(style: StyleSelection, rows: slice, batch: int) -> StyleSelection:
+    """The part of a selection that belongs to some pictures of the batch."""
+    if isinstance(style, Tensor):
+        return _rows(style, rows, batch, "style pictures")
+    if isinstance(style, Sequence) and not isinstance(style, str):
+        return [_layer_rows(layer, rows, batch) for layer in style]
+    return style
+
+
+def _layer_rows(layer: StyleLayer, rows: slice, batch: int) -> StyleLayer:
+    style = layer.style
+    if isinstance(style, Tensor):
+        style = _rows(style, rows, batch, "style pictures")
+    mask = None if layer.mask is None else _rows(layer.mask, rows, batch, "masks of a style")
+    return replace(layer, style=style, mask=mask)
+
+
+def _rows(value: Tensor, rows: slice, batch: int, name: str) -> Tensor:
+    """Slice what there is one of for each picture; what there is one of for all stays.
+
+    Raises:
+        ImageError: There is another number of them. Core cannot see that: it gets a part of the batch only.
+    """
+    if value.ndim == 2 or len(value) == 1:
+        return value
+    if len(value) != batch:
+        raise ImageError(
+            f"The number of {name} does not fit the batch.",
+            expected=f"1 or {batch}, as many as there are pictures in `image`",
+            got=str(len(value)),
+            do="Wire one for all pictures, or one for each.",
+        )
+    return value[rows]

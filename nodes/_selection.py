@@ -1,0 +1,110 @@
+"""What the wires and text fields of the nodes mean as a style selection of core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ..core.errors import StyleError
+from ..core.images import split_alpha
+from ..core.style_model import StyleLayer, StyleModel
+from . import _host
+
+PICTURE_NODES = {
+    "adain": "Arbitrary AdaIN Stylize (Brushwork)",
+    "microast": "Arbitrary AdaIN Stylize (Brushwork)",
+    "msg_net": "CoMatch Stylize (Brushwork)",
+}
+
+
+def node_for(model: StyleModel) -> str:
+    """Display name of the node that paints with this kind of model."""
+    if model.style_kind == "image":
+        return PICTURE_NODES.get(model.spec.architecture, "Arbitrary AdaIN Stylize (Brushwork)")
+    return "Stylize (Brushwork)"
+
+
+def wrong_model(model: StyleModel, wanted: str) -> StyleError:
+    """The message for a model wired into the node of another method."""
+    return StyleError(
+        f"This node does not paint with {model.spec.title or model.spec.architecture}.",
+        expected=wanted,
+        got=f"a {model.spec.architecture} model",
+        do=f"Use {node_for(model)} for this model, or load another one.",
+    )
+
+
+def style_from_text(text: str, model: StyleModel) -> str | int | None:
+    """What a user typed: nothing is the first style, a number an index (from 0), all else a name."""
+    text = text.strip()
+    if not text or text in model.spec.style_names:
+        return text or None
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def style_picture(image: Tensor) -> Tensor:
+    """IMAGE (B, H, W, C) → (B, 3, H, W). The alpha of a style picture is ignored."""
+    return split_alpha(_host.to_core(image))[0]
+
+
+def picture_layers(entries: Mapping[str, Any]) -> list[StyleLayer]:
+    """Wired pictures and Style Layers, in slot order, as layers of core.
+
+    Raises:
+        StyleError: A Style Layer that holds a name instead of a picture, or nothing wired.
+    """
+    layers = []
+    for slot, entry in entries.items():
+        if entry is None:
+            continue
+        layer = entry if isinstance(entry, StyleLayer) else StyleLayer(style_picture(entry))
+        if not isinstance(layer.style, Tensor):
+            raise StyleError(
+                f"The Style Layer in `{slot}` has no picture.",
+                expected="a Style Layer with an image wired into `style_image`",
+                got=f"the style name {layer.style!r}",
+                do="Wire a picture into the layer; names are for CIN Style Mix (Brushwork).",
+            )
+        layers.append(layer)
+    if not layers:
+        raise StyleError(
+            "No style picture is wired.",
+            expected="at least one picture in `style_images`",
+            got="none",
+            do="Wire Load Image into `style_image0`.",
+        )
+    return layers
+
+
+def named_layers(entries: Mapping[str, Any], model: StyleModel) -> list[StyleLayer]:
+    """Wired Style Layers, in slot order, with the texts read as names or indices of `model`.
+
+    Raises:
+        StyleError: A layer that holds a picture, or nothing wired.
+    """
+    layers = [layer for layer in entries.values() if layer is not None]
+    if not layers:
+        raise StyleError(
+            "No style is wired into the mix.",
+            expected="at least one Style Layer (Brushwork) in `layers`",
+            got="none",
+            do="Add a Style Layer (Brushwork), type a style's name in it, and wire it in.",
+        )
+    named = []
+    for layer in layers:
+        if isinstance(layer.style, Tensor):
+            raise StyleError(
+                "A Style Layer of this mix holds a picture.",
+                expected="the name of a style: " + ", ".join(model.spec.style_names),
+                got="a picture",
+                do="Type the name in `style_name` and unwire `style_image`, or use an any-style model.",
+            )
+        style = style_from_text(str(layer.style), model)
+        named.append(replace(layer, style=0 if style is None else style))
+    return named

@@ -1,0 +1,65 @@
+"""CoMatch Stylize: any picture as style, by the CoMatch layer of MSG-Net."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from . import _types
+from ._hosted_model import HostedModel
+from ._paint import paint
+from ._selection import picture_layers, wrong_model
+
+
+class CoMatchStylize(io.ComfyNode):
+    """Face of core.inference.Stylizer for MSG-Net."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs and outputs."""
+        return io.Schema(
+            node_id="BrushworkCoMatchStylize",
+            display_name="CoMatch Stylize (Brushwork)",
+            category=_types.CATEGORY,
+            description=(
+                "Repaints pictures with MSG-Net, whose CoMatch layer matches the statistics of a style "
+                "picture. Best with pictures like those that the model was trained on."
+            ),
+            search_aliases=["MSG-Net", "CoMatch", "multi-style", "Gram matrix"],
+            inputs=[
+                _types.style_model_input("An MSG-Net model"),
+                _types.image_input(),
+                _types.pictures_input(),
+                _types.strength_input(),
+                _types.preserve_color_input(),
+                _types.mask_input(),
+                _types.precision_input(),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The painting, as large as the photo.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        style_model: HostedModel,
+        image: Any,
+        style_images: dict[str, Any],
+        strength: float,
+        preserve_color: Any,
+        precision: Any,
+        mask: Any = None,
+    ) -> io.NodeOutput:
+        """Paint."""
+        if style_model.model.spec.architecture != "msg_net":
+            raise wrong_model(style_model.model, "an MSG-Net model")
+        painting = paint(
+            style_model,
+            image,
+            picture_layers(style_images),
+            strength,
+            mask=mask,
+            preserve_color=preserve_color,
+            precision=precision,
+        )
+        return io.NodeOutput(painting)
