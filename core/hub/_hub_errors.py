@@ -1,0 +1,102 @@
+"""The Hub's failures in Brushwork's words: what, expected, got, do."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import DownloadError
+from .manifest import HubSource
+
+
+def offline(source: HubSource) -> DownloadError:
+    """Offline mode is on and the file is not local."""
+    return DownloadError(
+        f"{source.label} is not on this machine, and offline mode is on.",
+        expected="a file in a models folder or in the Hub's cache",
+        got="HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set",
+        do="Unset it to download, or copy the file into a models folder.",
+    )
+
+
+def not_a_hub(source: HubSource, got: str) -> DownloadError:
+    """The server's answer lacks what every Hub says."""
+    return DownloadError(
+        f"The answer about {source.label} does not come from a Hugging Face Hub.",
+        expected="the headers X-Repo-Commit, ETag and a size",
+        got=got,
+        do="Check HF_ENDPOINT and your proxy.",
+    )
+
+
+def from_hub(source: HubSource, error: Exception) -> DownloadError:
+    """Translate an error of huggingface_hub or of its HTTP library."""
+    from huggingface_hub.utils import (
+        EntryNotFoundError,
+        GatedRepoError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if isinstance(error, OfflineModeIsEnabled):
+        return offline(source)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, GatedRepoError) or (
+        status in (401, 403) and not isinstance(error, RepositoryNotFoundError)
+    ):
+        return DownloadError(
+            f"The repository of {source.label} is gated.",
+            expected="an account that has accepted its licence",
+            got=f"status {status}, {_token()}",
+            do=f"Accept the licence at {_page(source)}, then set HF_TOKEN to a token of that account.",
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return DownloadError(
+            f"The Hub has no repository {source.repo_id} ({source.repo_type}).",
+            expected="a public repository, or a private one and a token that may read it",
+            got=f"status {status}, {_token()}",
+            do=f"It may have been removed or renamed: look at {_page(source)}. If it is private, set HF_TOKEN.",
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return DownloadError(
+            f"The repository {source.repo_id} has no revision of {source.label}.",
+            expected=f"revision {source.revision}, or the commit pinned in brushwork.lock.json",
+            got=f"status {status}",
+            do="Its history was rewritten: update Brushwork, or delete the pin if you trust the new files.",
+        )
+    if isinstance(error, EntryNotFoundError) or status == 404:
+        return DownloadError(
+            f"The repository has no file {source.label}.",
+            expected=source.filename,
+            got=f"status {status}",
+            do=f"It may have been moved: look at {_page(source)}, or update Brushwork.",
+        )
+    if status is not None:
+        return DownloadError(
+            f"The Hub refused {source.label}.",
+            expected="status 200 or 206",
+            got=f"status {status}: {_first_line(error)}",
+            do="Try again later; what has arrived is kept and will be resumed.",
+        )
+    return DownloadError(
+        f"The download of {source.label} failed.",
+        expected="a connection that lasts until the last byte",
+        got=f"{type(error).__name__}: {_first_line(error)}",
+        do="Check the network and run the same again: what has arrived is kept and will be resumed.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+
+
+def _token() -> str:
+    from huggingface_hub import get_token
+
+    return "with a token" if get_token() else "without a token"
+
+
+def _page(source: HubSource) -> str:
+    prefix = "" if source.repo_type == "model" else f"{source.repo_type}s/"
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    return f"{endpoint}/{prefix}{source.repo_id}"
