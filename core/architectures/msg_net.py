@@ -147,7 +147,8 @@ class MsgNet(StyleNetwork):
 
     def encode_style(self, image: Tensor) -> tuple[Tensor, ...]:
         """(S, 3, H, W) → the Gram matrices (S, C, C), divided by C·H·W, float32 or better."""
-        return (gram_matrix(self.encode(image)),)
+        features = self.encode(image)
+        return (gram_matrix(features.to(torch.promote_types(features.dtype, torch.float32))),)
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
         """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …), in the range it was trained on."""

@@ -33,22 +33,19 @@ class RawCheckpoint:
 
     @property
     def stem(self) -> str:
-        """The name without folder and suffixes: what a single style is called."""
-        name = PurePath(self.name).name
-        for suffix in (
-            ".tar",
-            ".pth",
-            ".pt",
-            ".model",
-            ".safetensors",
-            ".onnx",
-            ".t7",
-            ".ckpt",
-            ".bin",
-            ".mlmodel",
-        ):
-            name = name.removesuffix(suffix)
-        return name
+        """The name without its suffixes: what a single style is called."""
+        return stem(self.name)
+
+
+SUFFIXES = (".tar", ".pth", ".pt", ".model", ".safetensors", ".onnx", ".t7", ".ckpt", ".bin", ".mlmodel")
+
+
+def stem(path: str | PurePath) -> str:
+    """File or folder name without the suffixes of model files; dots inside a name are kept."""
+    name = PurePath(path).name
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def join(parts: tuple[RawCheckpoint, ...], name: str = "") -> RawCheckpoint:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import CheckpointError, UnsupportedCheckpointError, WeightsNotFoundError
 from ._format import Format, RawCheckpoint, join
 from .formats import FORMATS
+from .native import METADATA_KEY
 from .readers import READERS
 
 HEAD_BYTES = 1024
@@ -90,10 +91,22 @@ def detect(raw: RawCheckpoint) -> Format:
     Raises:
         UnsupportedCheckpointError: None; the message names the closest and what it lacks.
     """
-    found = next((entry for entry in FORMATS if entry.matches(raw)), None)
+    found = _find(raw)
     if found is not None:
         return found
+    alone = [part.name for part in raw.parts if _find(part) or METADATA_KEY in part.metadata]
+    if alone:
+        raise UnsupportedCheckpointError(
+            f"{raw.name} is not one model.",
+            expected="the files of one model, which belong together",
+            got=f"{len(raw.parts)} files, of which {_some(alone)} {'are' if alone[1:] else 'is'} whole",
+            do="Name a single file; companions are for models that come in several.",
+        )
     raise explain(raw)
+
+
+def _find(raw: RawCheckpoint) -> Format | None:
+    return next((entry for entry in FORMATS if entry.matches(raw)), None)
 
 
 def explain(raw: RawCheckpoint) -> UnsupportedCheckpointError:

@@ -1,16 +1,20 @@
-"""One call from a path to a StyleModel, whoever wrote the file."""
+"""One call from a path to a StyleModel, whoever wrote the file; and to our own file."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..architectures import build_network
+from ..errors import CheckpointError
 from ..spec import ModelSpec
 from ..style_model import StyleModel
-from ._format import Format, RawCheckpoint
+from ._format import Format, RawCheckpoint, Recognised, stem
 from .detect import detect, read_several
-from .native import METADATA_KEY, load_weights, model_from_native
+from .native import METADATA_KEY, load_weights, model_from_native, save_checkpoint
 
 
 def load_checkpoint(path: str | Path, *companions: str | Path) -> StyleModel:
@@ -31,28 +35,82 @@ def load_checkpoint(path: str | Path, *companions: str | Path) -> StyleModel:
         UnsupportedCheckpointError: A layout that no architecture here has; the message names the closest.
     """
     raw = read_several(path, companions)
-    if METADATA_KEY in raw.metadata:
+    if is_native(raw):
         return model_from_native(dict(raw.tensors), raw.metadata[METADATA_KEY], raw.name)
-    return _from_foreign(raw, detect(raw))
-
-
-def _from_foreign(raw: RawCheckpoint, found: Format) -> StyleModel:
-    known = found.convert(raw)
+    found = detect(raw)
+    known = translate(raw, found)
     spec = ModelSpec(
         architecture=known.architecture,
         hyperparameters=known.hyperparameters,
         normalization=known.normalization,
         styles=known.styles,
-        title=raw.stem,
+        title=stem(path),
         provenance=_provenance(raw, found),
     )
     network = build_network(known.architecture, known.hyperparameters)
     return StyleModel(load_weights(network, dict(known.state), raw.name), spec)
 
 
+def convert_checkpoint(
+    path: str | Path, *companions: str | Path, out: str | Path, dtype: torch.dtype | None = torch.float16
+) -> Path:
+    """Load any supported model and write it as our own file, with the hashes of what it came from.
+
+    Args:
+        path: As in `load_checkpoint`.
+        companions: As in `load_checkpoint`.
+        out: Target .safetensors; written whole or not at all.
+        dtype: Of the stored weights; None keeps float32.
+
+    Returns:
+        `out`.
+
+    Raises:
+        CheckpointError: As in `load_checkpoint`, or a weight does not fit `dtype`.
+        BrushworkError: `out` cannot be written.
+    """
+    model = load_checkpoint(path, *companions)
+    hashes = {file.name: _sha256(file) for source in (path, *companions) for file in _files(Path(source))}
+    model.spec = model.spec.with_(provenance={**model.spec.provenance, "converted_from_sha256": hashes})
+    return save_checkpoint(model, out, dtype=dtype)
+
+
+def is_native(raw: RawCheckpoint) -> bool:
+    """Whether the file says what it is: ours."""
+    return METADATA_KEY in raw.metadata
+
+
+def translate(raw: RawCheckpoint, found: Format) -> Recognised:
+    """`found.convert`, with a four-part error where the tensors do not have the layout's dimensions.
+
+    Raises:
+        CheckpointError: The keys are those of the layout, the shapes are not; or a companion is missing.
+    """
+    try:
+        return found.convert(raw)
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"{raw.name} has the names of {found.title}, but not its shapes.",
+            expected=f"the dimensions of {found.id}",
+            got=f"{type(error).__name__}: {error}",
+            do="The file is damaged or from another program with the same names: get it again.",
+        ) from error
+
+
 def _provenance(raw: RawCheckpoint, found: Format) -> dict[str, Any]:
-    return {
-        "format": found.id,
-        "container": raw.container,
-        "files": [part.name for part in raw.parts or (raw,)],
-    }
+    files = [part.name for part in raw.parts or (raw,)]
+    return {"format": found.id, "container": raw.container, "files": files}
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

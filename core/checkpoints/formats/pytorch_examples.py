@@ -7,35 +7,21 @@ differ in the names of the upsampling layers and in the range: 0..255 here, Imag
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-
-from torch import Tensor
+from collections.abc import Iterable
 
 from ...normalization import PRESETS
 from ...spec import StyleInfo
 from .._format import Format, RawCheckpoint, Recognised
+from ._norms import AFFINE, STATISTICS_KEY, norm_kind, parts
 
-PARTS = ("weight", "bias")
-STATISTICS = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
-UP = {"examples": ("deconv1.conv2d", "deconv2.conv2d", "deconv3.conv2d"),
-      "gordicaleksa": ("up1.conv2d.conv2d", "up2.conv2d.conv2d", "up3.conv2d")}  # fmt: skip
-
-
-def norm_kind(keys: Mapping[str, Tensor], norms: list[str]) -> str:
-    """Batch or instance normalization, from the statistics beside the weights.
-
-    Files of 2017 carry running_mean and running_var for instance normalization too, which ignored them then;
-    pytorch/examples drops them. `num_batches_tracked` came in 2018, when instance normalization had stopped
-    keeping statistics by default: a layer that has all three uses them, whatever its class was called.
-    """
-    needed = [
-        f"{norm}.{part}" for norm in norms for part in ("running_mean", "running_var", "num_batches_tracked")
-    ]
-    return "batch" if all(key in keys for key in needed) else "instance"
+UP = {
+    "examples": ("deconv1.conv2d", "deconv2.conv2d", "deconv3.conv2d"),
+    "gordicaleksa": ("up1.conv2d.conv2d", "up2.conv2d.conv2d", "up3.conv2d"),
+}
 
 
 def _names(blocks: int, family: str) -> dict[str, str]:
-    """Their module → ours."""
+    """Their modules → ours."""
     up1, up2, up3 = UP[family]
     names = {up1: "decoder.0.conv.conv", up2: "decoder.1.conv.conv", up3: "output"}
     names |= {"in4": "decoder.0.norm", "in5": "decoder.1.norm"}
@@ -43,44 +29,43 @@ def _names(blocks: int, family: str) -> dict[str, str]:
         names |= {f"conv{i + 1}.conv2d": f"encoder.{i}.conv", f"in{i + 1}": f"encoder.{i}.norm"}
     for block in range(blocks):
         for layer in (1, 2):
-            names[f"res{block + 1}.conv{layer}.conv2d"] = f"blocks.{block}.layers.{layer - 1}.conv"
-            names[f"res{block + 1}.in{layer}"] = f"blocks.{block}.layers.{layer - 1}.norm"
+            ours = f"blocks.{block}.layers.{layer - 1}"
+            names |= {f"res{block + 1}.conv{layer}.conv2d": f"{ours}.conv"}
+            names |= {f"res{block + 1}.in{layer}": f"{ours}.norm"}
     return names
 
 
-def _blocks(keys: Mapping[str, Tensor]) -> int:
+def _blocks(keys: Iterable[str]) -> int:
     return len({match[1] for key in keys if (match := re.match(r"res(\d+)\.conv1\.", key))})
 
 
 def _keys(blocks: int, family: str) -> set[str]:
-    return {f"{name}.{part}" for name in _names(blocks, family) for part in PARTS}
+    return {f"{name}.{part}" for name in _names(blocks, family) for part in AFFINE}
 
 
 def _matches(raw: RawCheckpoint, family: str) -> bool:
-    keys = {key for key in raw.tensors if not STATISTICS.search(key)}
-    return keys == _keys(_blocks(raw.tensors), family)
+    keys = {key for key in raw.tensors if not STATISTICS_KEY.search(key)}
+    return keys == _keys(_blocks(keys), family)
 
 
 def _convert(raw: RawCheckpoint, family: str) -> Recognised:
     tensors = raw.tensors
     blocks = _blocks(tensors)
     names = _names(blocks, family)
-    up1, up2, _ = UP[family]
-    norm = norm_kind(tensors, [name for name, ours in names.items() if ours.endswith("norm")])
-    parts = (*PARTS, "running_mean", "running_var", "num_batches_tracked") if norm == "batch" else PARTS
+    norms = [name for name, ours in names.items() if ours.endswith("norm")]
+    kind = norm_kind(tensors, norms)
     state = {
         f"{ours}.{part}": tensors[f"{name}.{part}"]
         for name, ours in names.items()
-        for part in parts
-        if f"{name}.{part}" in tensors
+        for part in (parts(kind) if name in norms else AFFINE)
     }
     return Recognised(
         architecture="transformer_net",
         hyperparameters={
-            "encoder_widths": [tensors[f"conv{i}.conv2d.weight"].shape[0] for i in (1, 2, 3)],
-            "decoder_widths": [tensors[f"{up}.weight"].shape[0] for up in (up1, up2)],
+            "encoder_widths": [len(tensors[f"conv{i}.conv2d.bias"]) for i in (1, 2, 3)],
+            "decoder_widths": [len(tensors[f"{up}.bias"]) for up in UP[family][:2]],
             "blocks": blocks,
-            "norm": norm,
+            "norm": kind,
         },
         state=state,
         normalization=PRESETS["raw255" if family == "examples" else "imagenet"],
