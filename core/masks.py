@@ -57,5 +57,5 @@ def convex(weights: Tensor) -> Tensor:
 
 
 def composite(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
-    """below + mask · (above − below); exactly `below` where mask is 0 and exactly `above` where it is 1."""
+    """Below + mask · (above − below); exactly `below` where mask is 0 and exactly `above` where it is 1."""
     return torch.lerp(below, above, mask.to(below.dtype).expand_as(below))

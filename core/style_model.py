@@ -44,7 +44,7 @@ class StyleModel:
 
     @property
     def style_kind(self) -> StyleKind:
-        """fixed | conditional | image."""
+        """Fixed | conditional | image."""
         return ARCHITECTURES[self.spec.architecture].style_kind
 
     @property

@@ -66,7 +66,12 @@ class TrainArgs:
     def __post_init__(self) -> None:
         problems = [
             (self.method in METHODS, "method", " | ".join(METHODS), self.method),
-            ((self.steps is None) != (self.minutes is None), "length", "either steps or minutes", f"{self.steps=}"),
+            (
+                (self.steps is None) != (self.minutes is None),
+                "length",
+                "either steps or minutes",
+                f"{self.steps=}",
+            ),
             (len(self.styles) > 0, "styles", "at least one painting", "none"),
             (self.method == "cin" or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
             (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -80,9 +81,7 @@ class PhotoFolder:
         """Photo number `index` of the endless shuffled sequence, skipping files that cannot be read."""
         for attempt in range(len(self.paths)):
             epoch, place = divmod(index + attempt, len(self.paths))
-            order = torch.randperm(
-                len(self.paths), generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch)
-            )
+            order = torch.randperm(len(self.paths), generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch))
             path = self.paths[int(order[place])]
             if path in self._bad:
                 continue
@@ -112,7 +111,7 @@ class PhotoFolder:
         return crop.flip(-1) if mirror < 0.5 else crop
 
 
-def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3) -> Iterator[Tensor]:
+def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3) -> Generator[Tensor, None, None]:
     """Batches from `first_step` on, decoded by a thread while the network computes.
 
     A thread and not worker processes: inside ComfyUI the pack's classes cannot be pickled.
@@ -122,10 +121,9 @@ def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3
 
     def put(item: Tensor | BaseException) -> None:
         while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                ready.put(item, timeout=0.2)
+                return
 
     def decode() -> None:
         step = first_step

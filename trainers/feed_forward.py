@@ -67,7 +67,9 @@ class FeedForwardTask:
         self.architecture = "conditional_transformer_net" if conditional else "transformer_net"
         torch.manual_seed(args.seed)
         self.network: StyleNetwork = build_network(self.architecture, self.hyperparameters)
-        encoder = EncoderStack([load_encoder(path) for path in args.encoder], torch.bfloat16 if args.bf16 else torch.float32)
+        encoder = EncoderStack(
+            [load_encoder(path) for path in args.encoder], torch.bfloat16 if args.bf16 else torch.float32
+        )
         self.loss = PerceptualLoss(encoder, dict(args.style_layers), args.content_layers)
         self.paintings = [resize_short_side(read_rgb(path), args.style_size_px) for path in args.styles]
         sample = PhotoFolder(args.photos, args.size_px, args.seed).batch(0, 16)
@@ -85,9 +87,7 @@ class FeedForwardTask:
         total, style, content, identity = stylized.new_zeros(()), 0.0, 0.0, 0.0
         if painted.any():
             own = index[painted]
-            terms = self.loss(
-                stylized[painted], self.loss.content_targets(photos[painted]), self.targets, own
-            )
+            terms = self.loss(stylized[painted], self.loss.content_targets(photos[painted]), self.targets, own)
             weight = self.log_weight[own].exp()
             # Divided by 1 + λ so that the balance never changes the step size.
             total = total + ((weight * terms.style + terms.content) / (1 + weight) * STYLE_WEIGHT).sum()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.checkpoints.native import save_checkpoint
-from ..core.errors import TrainingError
+from ..core.errors import BrushworkError, TrainingError
 from ..core.style_model import StyleModel
 from .args import TrainArgs
 from .data import PhotoFolder, prefetch
@@ -57,7 +57,7 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         BrushworkError: Files that cannot be read or written.
     """
     task = FeedForwardTask(args)
-    network = task.network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    network = task.network.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     step, seconds = 0, 0.0
@@ -68,8 +68,15 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         step, seconds = record["step"], record["seconds"]
 
     def model() -> StyleModel:
-        record = {"method": args.method, "steps": step, "minutes": round(seconds / 60, 1), "seed": args.seed,
-                  "batch": args.batch, "size_px": args.size_px, "content_target": args.content_target}
+        record = {
+            "method": args.method,
+            "steps": step,
+            "minutes": round(seconds / 60, 1),
+            "seed": args.seed,
+            "batch": args.batch,
+            "size_px": args.size_px,
+            "content_target": args.content_target,
+        }
         copy = task.rebuild()
         copy.load_state_dict(average if args.ema else network.state_dict())
         return StyleModel(copy, task.spec(record))
@@ -105,7 +112,7 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
                 save()
                 saved = time.monotonic()
         save()
-    except TrainingError:
+    except BrushworkError:  # nothing worth keeping: the files of the last interval stay as they are
         raise
     except BaseException:
         save()

@@ -35,8 +35,10 @@ def save_state(
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{k}": torch.as_tensor(v) for k, v in moments.items()}
     # clone: safetensors refuses tensors that share memory, and channels_last ones
-    data = save({k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()},
-                metadata={"brushwork_training": json.dumps(record)})
+    data = save(
+        {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()},
+        metadata={"brushwork_training": json.dumps(record)},
+    )
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 

@@ -53,7 +53,7 @@ def reflect_pad(x: Tensor, amount: int) -> Tensor:
     """Reflection padding by `amount` on all sides, (B, C, H, W) → (B, C, H + 2p, W + 2p); H, W > p."""
     if not (torch.is_grad_enabled() and x.requires_grad):
         return F.pad(x, (amount,) * 4, mode="reflect")
-    return _ReflectPad.apply(x, amount)  # type: ignore[no-any-return]
+    return _ReflectPad.apply(x, amount)
 
 
 class _InstanceNorm(torch.autograd.Function):
@@ -97,9 +97,7 @@ def _rows(grad: Tensor, rows: int) -> Tensor:
     return grad if grad.shape[0] == rows else grad.sum(0, keepdim=True)
 
 
-def instance_norm(
-    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
+def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """γ (x − μ) / √(σ² + ε) + β over H and W, biased variance.
 
     PyTorch rounds the mean of a float16 or bfloat16 tensor to that dtype: an error of 0.03 σ at mean 100 σ. Here
@@ -115,7 +113,7 @@ def instance_norm(
         (B, C, H, W) in the dtype of `x`, whatever that of γ and β.
     """
     if torch.is_grad_enabled() and weight is not None and bias is not None:
-        return _InstanceNorm.apply(x, weight, bias, eps)  # type: ignore[no-any-return]
+        return _InstanceNorm.apply(x, weight, bias, eps)
     work = torch.promote_types(x.dtype, torch.float32)
     normalized = F.instance_norm(x.to(work), eps=eps)
     if weight is None or bias is None:

@@ -92,6 +92,7 @@ class ConvNorm(nn.Module):
             self.norm = InstanceNorm(channels, config.eps)
 
     def forward(self, x: Tensor, style: Tensor | None) -> Tensor:
+        """(B, C, H, W); style weights only where the normalization is conditional."""
         return self.norm(self.conv(x), style)
 
 
@@ -111,6 +112,7 @@ class ResidualBlock(nn.Module):
         self.crop = sum(k // 2 for _, _, k in plan) if config.block_padding == "none" else 0
 
     def forward(self, x: Tensor, style: Tensor | None) -> Tensor:
+        """(B, C, H, W) → the same, smaller by `2 · crop` on each axis without padding."""
         y = x
         for i, layer in enumerate(self.layers):
             y = layer(F.relu(y) if i else y, style)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..architectures.vgg import VGGFeatures, normalised_vgg19, small_vgg19
+from ..architectures.vgg import VGGConfig, VGGFeatures, normalised_vgg19, small_vgg19
 from ..errors import CheckpointError, ConfigError
+from ..normalization import InputNormalization
 
 
 class EncoderStack(nn.Module):
@@ -24,14 +26,16 @@ class EncoderStack(nn.Module):
     def __init__(self, encoders: Sequence[VGGFeatures], dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(
-            encoder.to(dtype).to(memory_format=torch.channels_last) for encoder in encoders  # type: ignore[call-overload]
+            # torch's stubs forget memory_format
+            encoder.to(dtype).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            for encoder in encoders
         )
         self.dtype = dtype
         self.requires_grad_(False).eval()
 
     def layer_names(self) -> list[str]:
         """All layers, shallow to deep."""
-        return sorted({name for encoder in self.encoders for name in encoder.names})  # type: ignore[union-attr]
+        return sorted({name for encoder in self.encoders for name in encoder.names})
 
     def features(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """(B, 3, H, W), RGB 0..1 → layer → (B, C, h, w) in `dtype`; gradients flow to `image`.
@@ -58,12 +62,17 @@ class EncoderStack(nn.Module):
 
 
 def load_encoder(path: str | Path) -> VGGFeatures:
-    """Read a VGG file: AdaIN's `vgg_normalised` (whole or cut), or Collaborative Distillation's small one.
+    """Read a VGG file of ours, of AdaIN, or of Collaborative Distillation.
+
+    Ours is a .safetensors (`core.hub.get_encoder` gives VGG16 and VGG19), AdaIN's `vgg_normalised` may be whole
+    or cut, Collaborative Distillation's is the 16 times smaller one.
 
     Raises:
         CheckpointError: The file is missing, unsafe, or no VGG that is known here.
     """
     path = Path(path)
+    if path.suffix == ".safetensors":
+        return _native_encoder(path)
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -85,3 +94,24 @@ def load_encoder(path: str | Path) -> VGGFeatures:
         got=str(keys),
         do="Use vgg_normalised.pth of AdaIN or an encoder of Collaborative Distillation.",
     )
+
+
+def _native_encoder(path: Path) -> VGGFeatures:
+    """A safetensors file with the keys of VGGFeatures, and its configuration under `brushwork` in the header."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["brushwork"])
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+        normalization = InputNormalization(**header["normalization"])
+        network = VGGFeatures(VGGConfig(**header["hyperparameters"], normalization=normalization))
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The encoder {path} cannot be read.",
+            expected="a VGG in Brushwork's format: conv1_1.weight …, configuration in the header",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            do="Check the path, or get the file again: `brushwork models get vgg16`.",
+        ) from error
+    return network.eval().requires_grad_(False)

@@ -66,9 +66,7 @@ class PerceptualLoss:
         content_layers: Layers of the content term.
     """
 
-    def __init__(
-        self, network: LossNetwork, style_layers: Mapping[str, float], content_layers: Sequence[str]
-    ) -> None:
+    def __init__(self, network: LossNetwork, style_layers: Mapping[str, float], content_layers: Sequence[str]) -> None:
         self.network = network
         self.style_layers = dict(style_layers)
         self.content_layers = tuple(content_layers)
@@ -88,9 +86,7 @@ class PerceptualLoss:
             for k, f in self.network.features(painting, layers).items():
                 grams[k].append(gram_matrix(f))
         stacked = {k: torch.cat(v) for k, v in grams.items()}
-        distance = {
-            k: torch.stack([(photo_grams[k] - gram).square().mean() for gram in stacked[k]]) for k in layers
-        }
+        distance = {k: torch.stack([(photo_grams[k] - gram).square().mean() for gram in stacked[k]]) for k in layers}
         return StyleTargets(stacked, distance)
 
     @torch.no_grad()

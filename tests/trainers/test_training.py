@@ -1,0 +1,136 @@
+"""A few steps on tiny pictures: the loss falls, runs resume bit for bit, nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
+from brushwork.trainers.args import TrainArgs
+from brushwork.trainers.data import PhotoFolder
+from brushwork.trainers.loop import train
+from PIL import Image
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """A small VGG in the layout of Collaborative Distillation, random weights."""
+    widths = {"11": (3, 4), "12": (4, 4), "21": (4, 6)}
+    state = {"conv0.weight": torch.eye(3)[..., None, None], "conv0.bias": torch.zeros(3)}
+    for name, (a, b) in widths.items():
+        state[f"conv{name}.weight"] = torch.randn(b, a, 3, 3) * (2 / (9 * a)) ** 0.5
+        state[f"conv{name}.bias"] = torch.zeros(b)
+    path = tmp_path / "encoder.pth"
+    torch.save({"model": state}, path)
+    return path
+
+
+@pytest.fixture
+def args(tmp_path: Path, encoder: Path) -> TrainArgs:
+    rng = np.random.default_rng(0)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 255, (90 + i, 70, 3), dtype=np.uint8)).save(photos / f"{i}.png")
+    styles = []
+    for name in ("stripes", "dots"):
+        array = np.zeros((80, 80, 3), np.uint8)
+        array[:: 4 if name == "stripes" else 7, :: 1 if name == "stripes" else 5] = (250, 180, 30)
+        styles.append(tmp_path / f"{name}.png")
+        Image.fromarray(array).save(styles[-1])
+    return TrainArgs(
+        "cin", tuple(styles), photos, tmp_path / "out.safetensors", (encoder,), steps=6, size_px=64, batch=2,
+        style_size_px=64, widths=(4, 6, 8), blocks=1, bf16=False, save_every_s=1e9,
+        style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0)), content_layers=("relu2_1",),
+    )  # fmt: skip
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return dict(load_checkpoint(path).network.state_dict())
+
+
+def test_style_loss_falls(args: TrainArgs) -> None:
+    losses = []
+    train(
+        replace(args, method="in", styles=args.styles[:1], steps=60),
+        callbacks=(lambda p: losses.append(p.losses.style),),
+    )
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_the_file_knows_its_styles(args: TrainArgs) -> None:
+    model = load_checkpoint(train(args))
+    assert model.spec.style_names == ("stripes", "dots", "identity")
+    assert model.spec.styles[0].style_size_px == 64
+    assert 0 < len(model.spec.styles[0].thumbnail) <= 4096
+    assert model.spec.provenance["steps"] == 6
+    assert model(torch.rand(1, 3, 33, 20), "dots").shape == (1, 3, 33, 20)
+
+
+class Stop(Exception):
+    """Stands for Ctrl-C and for the host's interrupt."""
+
+
+@pytest.mark.parametrize("stop_at", [1, 4])
+def test_resumed_is_bit_equal_to_uninterrupted(args: TrainArgs, stop_at: int) -> None:
+    whole = weights(train(args))
+    part = replace(args, out=args.out.with_name("part.safetensors"))
+
+    def interrupt(progress) -> None:
+        if progress.step == stop_at:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(part, callbacks=(interrupt,))
+    assert part.out.exists(), "what was learned is kept"
+    resumed = weights(train(part, resume=True))
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+def test_resume_with_other_styles_is_refused(args: TrainArgs) -> None:
+    train(args)
+    with pytest.raises(BrushworkError, match="cannot be resumed"):
+        train(replace(args, method="in", styles=args.styles[:1]), resume=True)
+
+
+def test_an_exploding_run_leaves_the_last_good_file(args: TrainArgs) -> None:
+    train(args)
+    before = args.out.read_bytes()
+    with pytest.raises(BrushworkError):
+        train(replace(args, learning_rate=1e30, steps=40))
+    assert args.out.read_bytes() == before
+
+
+def test_bad_files_are_skipped_and_named_once(args: TrainArgs, caplog: pytest.LogCaptureFixture) -> None:
+    (args.photos / "empty.jpg").write_bytes(b"")
+    (args.photos / "cut.png").write_bytes((args.photos / "0.png").read_bytes()[:200])
+    Image.new("L", (1, 1)).save(args.photos / "one-px.png")
+    Image.new("CMYK", (80, 80)).save(args.photos / "cmyk.jpg")
+    photos = PhotoFolder(args.photos, 64, 0)
+    for step in range(10):
+        assert photos.batch(step, 2).shape == (2, 3, 64, 64)
+    named = [r.getMessage() for r in caplog.records]
+    assert sorted("empty" in m or "cut" in m for m in named) == [True, True]
+
+
+def test_the_same_step_gives_the_same_photos(args: TrainArgs) -> None:
+    one, two = PhotoFolder(args.photos, 64, 3), PhotoFolder(args.photos, 64, 3)
+    two.batch(0, 2)
+    assert torch.equal(one.batch(5, 2), two.batch(5, 2))
+    assert not torch.equal(one.batch(5, 2), PhotoFolder(args.photos, 64, 4).batch(5, 2))
+
+
+def test_no_photos_is_explained(args: TrainArgs, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(TrainingError, match="no content photos"):
+        train(replace(args, photos=tmp_path / "none"))
+
+
+@pytest.mark.parametrize("wrong", [{"minutes": 1.0}, {"method": "in"}, {"size_px": 8}, {"ema": 1.0}])
+def test_contradicting_options_are_refused(args: TrainArgs, wrong: dict) -> None:
+    with pytest.raises(ConfigError):
+        replace(args, **wrong)

@@ -1,0 +1,70 @@
+"""What a person sees of a run: a line of JSON per step, and a strip of fixed photos that is redrawn."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..core.files import atomic_path
+from ..core.images import resize_short_side
+from .data import read_rgb
+from .loop import Progress
+
+
+class JsonLines:
+    """Callback: append step, seconds and losses to a .jsonl file."""
+
+    def __init__(self, path: Path, *, append: bool) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not append:
+            path.write_text("", encoding="utf-8")
+
+    def __call__(self, progress: Progress) -> None:
+        """Write one line."""
+        losses = progress.losses
+        line = {
+            "step": progress.step,
+            "seconds": round(progress.seconds, 2),
+            "style": round(losses.style, 5),
+            "content": round(losses.content, 5),
+            "identity": round(losses.identity, 5),
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class PreviewStrip:
+    """Callback: photos × styles as one PNG, at most once a minute and at the end."""
+
+    def __init__(self, path: Path, photos: Sequence[Path], size_px: int, every_s: float = 60.0) -> None:
+        self.path, self.every_s, self.drawn = path, every_s, 0.0
+        self.photos = [resize_short_side(read_rgb(photo), min(256, size_px)) for photo in photos]
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw, if it is time."""
+        if progress.fraction < 1 and time.monotonic() - self.drawn < self.every_s:
+            return
+        self.drawn = time.monotonic()
+        model = progress.model()
+        rows: list[list[Tensor]] = []
+        for photo in self.photos:
+            rows.append([photo, *(model(photo, index) for index in range(max(1, len(model.spec.styles))))])
+        write_grid(rows, self.path)
+
+
+def write_grid(rows: Sequence[Sequence[Tensor]], path: Path) -> None:
+    """Rows of (1, 3, H, W) pictures, equal in height and width within a row → PNG, written atomically."""
+    from PIL import Image
+
+    strips = [torch.cat([image[0] for image in row], dim=2) for row in rows]
+    width = max(strip.shape[2] for strip in strips)
+    padded = [torch.nn.functional.pad(strip, (0, width - strip.shape[2]), value=1.0) for strip in strips]
+    array = (torch.cat(padded, dim=1).permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    with atomic_path(path) as temporary:
+        Image.fromarray(array).save(temporary, "PNG")
