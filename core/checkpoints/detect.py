@@ -34,6 +34,9 @@ def read_raw(path: str | Path) -> RawCheckpoint:
         UnsupportedCheckpointError: No container that this version can read.
     """
     path = Path(path)
+    index = path.with_name(f"{path.name}.index")
+    if not path.exists() and index.is_file():
+        path = index  # TensorFlow calls a checkpoint by the prefix of its files
     if not path.exists():
         raise WeightsNotFoundError(
             f"There is no model file {path}.",
@@ -99,7 +102,7 @@ def detect(raw: RawCheckpoint) -> Format:
         raise UnsupportedCheckpointError(
             f"{raw.name} is not one model.",
             expected="the files of one model, which belong together",
-            got=f"{len(raw.parts)} files, of which {_some(alone)} {'are' if alone[1:] else 'is'} whole",
+            got=f"{len(raw.parts)} files, some of them models by themselves: {_some(alone)}",
             do="Name a single file; companions are for models that come in several.",
         )
     raise explain(raw)

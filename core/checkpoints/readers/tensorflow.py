@@ -64,7 +64,8 @@ def read(path: Path) -> RawCheckpoint:
     index = _index_of(file)
     with reading(path, "a TensorFlow checkpoint"):
         tensors = _read_v1(file) if index is None else _read_v2(index)
-    return RawCheckpoint(path.name, "tensorflow", tensors, {"version": 1 if index is None else 2})
+    name = path.name if path.is_dir() or index is None else index.stem
+    return RawCheckpoint(name, "tensorflow", tensors, {"version": 1 if index is None else 2})
 
 
 def _index_of(path: Path) -> Path | None:
