@@ -41,9 +41,7 @@ def from_hub(source: HubSource, error: Exception) -> DownloadError:
     if isinstance(error, OfflineModeIsEnabled):
         return offline(source)
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, GatedRepoError) or (
-        status in (401, 403) and not isinstance(error, RepositoryNotFoundError)
-    ):
+    if isinstance(error, GatedRepoError) or (status in (401, 403) and not isinstance(error, RepositoryNotFoundError)):
         return DownloadError(
             f"The repository of {source.label} is gated.",
             expected="an account that has accepted its licence",
@@ -55,7 +53,7 @@ def from_hub(source: HubSource, error: Exception) -> DownloadError:
             f"The Hub has no repository {source.repo_id} ({source.repo_type}).",
             expected="a public repository, or a private one and a token that may read it",
             got=f"status {status}, {_token()}",
-            do=f"It may have been removed or renamed: look at {_page(source)}. If it is private, set HF_TOKEN.",
+            do=f"Look at {_page(source)}: it may have been removed or renamed. If private, set HF_TOKEN.",
         )
     if isinstance(error, RevisionNotFoundError):
         return DownloadError(

@@ -19,8 +19,8 @@ SIZE_BYTES = 8
 def entry_for_bundled(path: str | Path) -> dict[str, Any]:
     """The weights_manifest.json entry of a native file, ready for the list `entries`.
 
-    Title, architecture, normalization, styles, licence and attribution come from the file's header; what a header
-    lacks (paper, thumbnail, companions) is added by hand.
+    Title, architecture, normalization, styles, licence and attribution come from the file's header; what a
+    header lacks (paper, thumbnail, companions) is added by hand.
 
     Args:
         path: A .safetensors file of ours inside the pack, usually in weights/.
@@ -64,9 +64,7 @@ def read_native_header(path: Path) -> dict[str, Any]:
                 raise ValueError("the header is longer than the file")
             return json.loads(json.loads(file.read(length))["__metadata__"][METADATA_KEY])
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-        raise _unfit(
-            path, "a .safetensors file that Brushwork wrote", f"{type(error).__name__}: {error}"
-        ) from error
+        raise _unfit(path, "a .safetensors file that Brushwork wrote", f"{type(error).__name__}: {error}") from error
 
 
 def _unfit(path: Path, expected: str, got: str) -> CheckpointError:

@@ -1,7 +1,7 @@
 """What Brushwork needs of huggingface_hub: metadata of a file, and its bytes in ranges.
 
-Versions 0.24 to 2.x are spoken: the older ones use requests, the newer ones httpx. Their session brings proxies,
-certificates and the offline switch; addresses, tokens and the Hub's error codes are the library's business too.
+Versions 0.24 to 2.x are spoken: the older ones use requests, the newer ones httpx. Their session brings
+proxies, certificates and the offline switch; addresses, tokens and the Hub's error codes are theirs too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RemoteFile:
 
     @property
     def git_sha1(self) -> str | None:
-        """What the Hub publishes for files in plain git: SHA-1 of `blob {size}\\0` and the content."""
+        """What the Hub publishes for files in plain git: SHA-1 of `blob {size}`, a zero byte, the content."""
         return self.etag if re.fullmatch(r"[0-9a-f]{40}", self.etag) else None
 
 
@@ -112,9 +112,7 @@ def open_range(remote: RemoteFile, start: int = 0, end: int | None = None) -> It
     with contextlib.ExitStack() as stack:
         with _translated(remote.source):
             if callable(getattr(session, "stream", None)):  # httpx
-                call = session.stream(
-                    "GET", remote.url, headers=headers, timeout=TIMEOUT_S, follow_redirects=True
-                )
+                call = session.stream("GET", remote.url, headers=headers, timeout=TIMEOUT_S, follow_redirects=True)
             else:  # requests
                 call = session.get(remote.url, headers=headers, timeout=TIMEOUT_S, stream=True)
             response = stack.enter_context(call)
@@ -128,9 +126,7 @@ def _url(source: HubSource, revision: str) -> str:
     from huggingface_hub import hf_hub_url
 
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-    return hf_hub_url(
-        source.repo_id, source.filename, repo_type=source.repo_type, revision=revision, endpoint=endpoint
-    )
+    return hf_hub_url(source.repo_id, source.filename, repo_type=source.repo_type, revision=revision, endpoint=endpoint)
 
 
 def _offline() -> bool:
@@ -148,6 +144,6 @@ def _translated(source: HubSource) -> Iterator[None]:
         yield
     except DownloadError:
         raise
-    # httpx errors are no OSError; the library's own error derives from its transport's base, whichever that is
+    # httpx errors are no OSError; the library's own error derives from its transport's base, whichever it is
     except (OSError, *HfHubHTTPError.__bases__) as error:
         raise from_hub(source, error) from error

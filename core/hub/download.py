@@ -22,9 +22,7 @@ ProgressFn = Callable[[int, int], None]
 """progress(bytes done, bytes in all); what it raises passes through, the download can then be resumed."""
 
 
-def download_weights(
-    entry: WeightEntry, folder: str | Path | None = None, progress: ProgressFn | None = None
-) -> Path:
+def download_weights(entry: WeightEntry, folder: str | Path | None = None, progress: ProgressFn | None = None) -> Path:
     """Get a model of the manifest from the Hub, unless it is there already.
 
     Args:
@@ -36,10 +34,10 @@ def download_weights(
         The verified file: whole, of the promised size and hash. Its commit and hash are pinned.
 
     Raises:
-        ChecksumMismatchError: The bytes are not those that the manifest, the Hub or an earlier download promised;
-            nothing of them stays.
-        DownloadError: Offline, unreachable, gated, missing, disk full. What has arrived stays as `.part` and is
-            resumed, except where the disk was the trouble.
+        ChecksumMismatchError: The bytes are not those that the manifest, the Hub or an earlier download
+            promised; nothing of them stays.
+        DownloadError: Offline, unreachable, gated, missing, disk full. What has arrived stays as `.part` and
+            is resumed, except where the disk was the trouble.
     """
     folder = None if folder is None else Path(folder)
     if not isinstance(entry.source, HubSource):
@@ -69,7 +67,7 @@ def download_weights(
 
 
 def locate(entry: WeightEntry, state: Path) -> RemoteFile:
-    """Ask the Hub for an entry's file, at the pinned commit where there is one, and compare with the manifest.
+    """Ask the Hub for an entry's file, at the pinned commit if any, and compare with the manifest.
 
     Raises:
         ChecksumMismatchError: The Hub has another size or hash than the manifest or the pin.
@@ -82,18 +80,17 @@ def locate(entry: WeightEntry, state: Path) -> RemoteFile:
     whole_pin = pin if entry.tensors is None and entry.sha256 is None else None
     sha256, size = (whole_pin.sha256, whole_pin.bytes) if whole_pin else (entry.sha256, entry.bytes)
     if (size is not None and remote.bytes != size) or (sha256 and remote.sha256 and remote.sha256 != sha256):
+        promise = "was pinned" if whole_pin else "the manifest names"
         raise ChecksumMismatchError(
-            f"The Hub's {entry.source.label} is not the file that {'was pinned' if whole_pin else 'the manifest names'}.",
+            f"The Hub's {entry.source.label} is not the file that {promise}.",
             expected=f"sha256 {sha256}, {size or 'any number of'} bytes",
             got=f"sha256 {remote.sha256 or 'not published'}, {remote.bytes} bytes at commit {remote.commit}",
-            do="Nothing was downloaded. Update Brushwork; if you trust the new file, give its path after getting it.",
+            do="Nothing was downloaded. Update Brushwork; a new file that you trust can be given by path.",
         )
     return remote
 
 
-def store(
-    remote: RemoteFile, target: Path, state: Path, sha256: str | None, progress: ProgressFn | None
-) -> Path:
+def store(remote: RemoteFile, target: Path, state: Path, sha256: str | None, progress: ProgressFn | None) -> Path:
     """Stream a file to `target`, resuming what is there, and pin it in `state`.
 
     Raises:
@@ -114,9 +111,7 @@ def store(
     return target
 
 
-def waiting_for(
-    target: Path, version: str, total_bytes: int, progress: ProgressFn | None
-) -> Callable[[], None]:
+def waiting_for(target: Path, version: str, total_bytes: int, progress: ProgressFn | None) -> Callable[[], None]:
     """Report what another process has of `target`; the user sees that something moves, and can interrupt."""
 
     def report() -> None:
@@ -152,17 +147,13 @@ def _append(remote: RemoteFile, part: PartFile, progress: ProgressFn | None) -> 
             if response.status == 206:
                 raise not_a_hub(remote.source, f"a range from byte {response.start}")
         if response.total is not None and response.total != remote.bytes:
-            raise not_a_hub(
-                remote.source, f"Content-Range of {response.total} bytes instead of {remote.bytes}"
-            )
+            raise not_a_hub(remote.source, f"Content-Range of {response.total} bytes instead of {remote.bytes}")
         for chunk in response.chunks():
             part.write(chunk)
             if progress is not None:
                 progress(part.done_bytes, part.total_bytes)
     if part.done_bytes < part.total_bytes:
-        raise from_hub(
-            remote.source, OSError(f"the server ended after {part.done_bytes} of {part.total_bytes} bytes")
-        )
+        raise from_hub(remote.source, OSError(f"the server ended after {part.done_bytes} of {part.total_bytes} bytes"))
 
 
 def _expected_hash(entry: WeightEntry, state: Path, remote: RemoteFile) -> str | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from .integrity import check_file
 from .manifest import PACK_ROOT, BundledSource, HubSource, WeightEntry, load_manifest
 from .pins import find_pin, read_pins
-from .places import own_cache, repository_folder
+from .places import hub_cache, own_cache, repository_folder
 
-MODEL_SUFFIXES = (".safetensors", ".pth", ".model", ".onnx", ".t7", ".mlmodel", ".pth.tar")
+MODEL_SUFFIXES = (".safetensors", ".pth", ".model", ".onnx", ".t7", ".mlmodel", ".pth.tar", ".pt")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def find_weights(reference: str | Path, folders: Iterable[str | Path] = ()) -> P
         folders: Models folders, searched in this order after the bundled models and before the Hub's cache.
 
     Returns:
-        The path, or None. What the manifest or a pin describes is verified by size and SHA-256; a path, or a file
-        that the user put into a models folder, is taken as it is.
+        The path, or None. What the manifest or a pin describes is verified by size and SHA-256; a path, or a
+        file that the user put into a models folder, is taken as it is.
 
     Raises:
         ChecksumMismatchError: The file that an id or a title stands for has other bytes.
@@ -68,16 +68,24 @@ def find_weights(reference: str | Path, folders: Iterable[str | Path] = ()) -> P
 
 
 def local_path(entry: WeightEntry, folders: Sequence[Path] = (), *, verify: bool = True) -> Path | None:
-    """Where an entry lies on this machine, verified; None where it does not.
+    """Where an entry lies on this machine; None where it does not.
+
+    Args:
+        entry: What to look for.
+        folders: Models folders.
+        verify: Hash what is found. Without, a file of another size is passed over, as somebody else's.
 
     Raises:
         ChecksumMismatchError: It is there, with other bytes; the file stays.
+        ManifestError: A pin file is damaged.
     """
-    for path, sha256, size in _candidates(entry, folders):
+    for path, state in places_of(entry, folders):
         if path.is_file():
+            sha256, size = expected_of(entry, state)
             if verify:
                 check_file(path, sha256, size)
-            return path
+            if verify or size in (None, path.stat().st_size):
+                return path
     return None
 
 
@@ -91,37 +99,29 @@ def expected_of(entry: WeightEntry, state_folder: Path) -> tuple[str | None, int
     return (pin.sha256, pin.bytes) if pin else (None, None if entry.tensors else entry.bytes)
 
 
-def list_models(
-    folders: Iterable[str | Path] = (), kinds: Sequence[str] = ("style_model",)
-) -> list[ListedModel]:
-    """All models that can be asked for: bundled, in the folders, in the Hub's cache, and those to be downloaded.
+def list_models(folders: Iterable[str | Path] = (), kinds: Sequence[str] = ("style_model",)) -> list[ListedModel]:
+    """All models that can be asked for: bundled, in the folders, in the Hub's cache, and not yet here.
 
-    A title stays in the list, in its place, once the model is downloaded: saved workflows refer to it. Files are
-    not hashed here.
+    A title stays in the list, in its place, once the model is downloaded: saved workflows refer to it. Files
+    are not hashed here.
 
     Args:
         folders: Models folders; the first wins where names repeat.
         kinds: Kinds of manifest entries. Files that no entry knows count as style models.
     """
     folders = [Path(folder) for folder in folders]
-    entries = load_manifest().entries
-    known = [
-        ListedModel(e.title, local_path(e, folders, verify=False), e) for e in entries if e.kind in kinds
-    ]
-    names_of_entries = {e.filename for e in entries}
+    every = [ListedModel(e.title, local_path(e, folders, verify=False), e) for e in load_manifest().entries]
+    known = [model for model in every if model.entry and model.entry.kind in kinds]
+    shown = {model.path for model in every}
     files: dict[str, ListedModel] = {}
     if "style_model" in kinds:
         for folder in folders:
             for path in _model_files(folder):
-                name = path.relative_to(folder).as_posix()
-                if name not in names_of_entries:
+                if path not in shown:
+                    name = path.relative_to(folder).as_posix()
                     files.setdefault(name, ListedModel(name, path))
     bundled = [model for model in known if model.place == "bundled"]
-    others = [
-        m
-        for m in known
-        if m.place != "bundled" and (m.path or isinstance(m.entry and m.entry.source, HubSource))
-    ]
+    others = [model for model in known if model.entry and isinstance(model.entry.source, HubSource)]
     return [*bundled, *(files[name] for name in sorted(files, key=str.casefold)), *others]
 
 
@@ -130,9 +130,7 @@ def is_model_folder(path: Path) -> bool:
     if not path.is_dir():
         return False
     names = [child.name for child in path.iterdir()]
-    raw = "manifest.json" in names and any(
-        name == "Variable" or name.startswith("Variable_") for name in names
-    )
+    raw = "manifest.json" in names and "Variable" in names
     tensorflow = any(name.endswith(".index") for name in names) and any(".data-" in name for name in names)
     microast = all(
         any(name.startswith(part) and name.endswith((".pth.tar", ".pth")) for name in names)
@@ -141,26 +139,23 @@ def is_model_folder(path: Path) -> bool:
     return raw or tensorflow or microast
 
 
-def _candidates(entry: WeightEntry, folders: Sequence[Path]) -> Iterator[tuple[Path, str | None, int | None]]:
+def places_of(entry: WeightEntry, folders: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Where an entry may lie, each with the folder whose pins speak of it."""
     if isinstance(entry.source, BundledSource):
-        yield PACK_ROOT / entry.source.path, entry.sha256, entry.bytes
+        yield PACK_ROOT / entry.source.path, PACK_ROOT
         return
     for folder in folders:
-        yield (folder / entry.filename, *expected_of(entry, folder))
+        yield folder / entry.filename, folder
     if entry.tensors is not None:
-        yield (own_cache() / entry.filename, *expected_of(entry, own_cache()))
-        return
-    if not repository_folder(entry.source).is_dir():
-        return  # the common case, decided without importing huggingface_hub
-    cached = _cached(entry.source)
-    if cached is not None:
-        yield (cached, *expected_of(entry, own_cache()))
+        yield own_cache() / entry.filename, own_cache()
+    elif repository_folder(entry.source).is_dir():  # mostly not: then huggingface_hub is not imported
+        cached = _cached(entry.source)
+        if cached is not None:
+            yield cached, own_cache()
 
 
 def _cached(source: HubSource) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
-
-    from .places import hub_cache
 
     pin = find_pin(own_cache(), source)
     path = try_to_load_from_cache(
@@ -177,7 +172,7 @@ def _in_folders(name: str, folders: Sequence[Path]) -> Path | None:
     """A file or model folder by its path inside a models folder, or by its name with or without suffix."""
     for folder in folders:
         direct = folder / name
-        if name and direct.exists() and _inside(direct, folder):
+        if (direct.is_file() or is_model_folder(direct)) and _inside(direct, folder):
             return _verified_by_pin(direct, folder)
         for path in _model_files(folder):
             if name in (path.name, _stem(path), path.relative_to(folder).as_posix()):
@@ -193,20 +188,21 @@ def _verified_by_pin(path: Path, folder: Path) -> Path:
     return path
 
 
-def _model_files(folder: Path) -> Iterator[Path]:
+def _model_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Model files and model folders below `folder`, sorted; nothing inside a model folder or a hidden one."""
-    if not folder.is_dir():
+    real = folder.resolve()
+    if not folder.is_dir() or real in seen:  # links may lead in circles
         return
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir():
-            if is_model_folder(path):
+        if not path.is_dir():
+            if path.name.lower().endswith(MODEL_SUFFIXES):
                 yield path
-            else:
-                yield from _model_files(path)
-        elif path.name.lower().endswith(MODEL_SUFFIXES):
+        elif is_model_folder(path):
             yield path
+        else:
+            yield from _model_files(path, seen | {real})
 
 
 def _stem(path: Path) -> str:
@@ -219,10 +215,4 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _looks_like_path(text: str) -> bool:
-    return (
-        Path(text).is_file()
-        or Path(text).is_absolute()
-        or "/" in text
-        or "\\" in text
-        or text.startswith("~")
-    )
+    return Path(text).is_file() or Path(text).is_absolute() or "/" in text or "\\" in text or text.startswith("~")

@@ -14,7 +14,7 @@ from ..normalization import PRESETS
 
 SCHEMA_VERSION = 1
 PACK_ROOT = Path(__file__).resolve().parent.parent.parent
-"""Right in a checkout, in an installed wheel and under ComfyUI's name for the pack; importlib.resources is not."""
+"""Right in a checkout, in a wheel and under ComfyUI's name for the pack; importlib.resources is not."""
 
 KINDS = ("style_model", "encoder")
 FORMATS = ("safetensors", "pth", "onnx", "t7", "tensorflow", "coreml")
@@ -68,7 +68,7 @@ class WeightEntry:
     """Preset of core/normalization.py; None: found in the file. It only confirms, the file decides."""
     bytes: int | None = None
     sha256: str | None = None
-    """Of the whole source file. None: the Hub's own hash, or the one seen on the first download, is pinned."""
+    """Of the whole source file. None: the Hub's own, or the one seen on the first download, is pinned."""
     styles: tuple[str, ...] = ()
     license: str = "unknown"
     license_url: str | None = None

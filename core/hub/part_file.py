@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import ChecksumMismatchError, DownloadError
@@ -133,10 +133,8 @@ class PartFile:
     def _remove(self) -> None:
         file = getattr(self, "_file", None)
         if file is not None:
-            try:
+            with suppress(OSError):  # closing flushes, which a full disk refuses again; the file goes anyway
                 file.close()
-            except OSError:  # closing flushes, and a full disk refuses that again; the file goes all the same
-                pass
         self.path.unlink(missing_ok=True)
 
     @contextmanager
@@ -150,13 +148,9 @@ class PartFile:
             full = error.errno in FULL_DISK
             raise DownloadError(
                 f"{self.label} could not be written to {self.target.parent}.",
-                expected=f"{self.total_bytes / 1e6:.1f} MB of space"
-                if full
-                else "a folder that can be written",
+                expected=f"{self.total_bytes / 1e6:.1f} MB of space" if full else "a folder that can be written",
                 got=f"{type(error).__name__}: {error.strerror or error}; the partial file was removed",
-                do="Free disk space and try again."
-                if full
-                else "Check the permissions, or choose another folder.",
+                do="Free disk space and try again." if full else "Check the permissions, or choose another folder.",
             ) from error
 
     def _mismatch(self, expected: str, got: str) -> ChecksumMismatchError:

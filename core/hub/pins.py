@@ -51,7 +51,7 @@ def read_pins(folder: Path) -> list[Pin]:
     path = folder / PIN_FILE
     try:
         return [Pin(**row) for row in json.loads(path.read_text(encoding="utf-8"))["pins"]]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ManifestError(

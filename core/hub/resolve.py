@@ -20,7 +20,7 @@ def resolve_model(
     Args:
         reference: Path, id or title of the manifest, or name of a file in `folders`.
         folders: Models folders. Downloads go into the first; without any, into the Hub's cache.
-        progress: Called with (bytes done, bytes in all); may raise to interrupt, the download can then be resumed.
+        progress: Called with (bytes done, bytes in all); may raise to interrupt, to be resumed later.
 
     Returns:
         An existing file or model folder.
@@ -43,7 +43,7 @@ def resolve_model(
 def resolve_files(
     reference: str | Path, folders: Iterable[str | Path] = (), progress: ProgressFn | None = None
 ) -> tuple[Path, ...]:
-    """Like `resolve_model`, and behind it the companions that the manifest names: `load_checkpoint(*files)`."""
+    """Like `resolve_model`, with the companions that the manifest names: `load_checkpoint(*files)`."""
     folders = [Path(folder) for folder in folders]
     path = resolve_model(reference, folders, progress)
     entry = load_manifest().find(str(reference))
@@ -76,8 +76,6 @@ def _not_found(reference: str, folders: list[Path]) -> WeightsNotFoundError:
     return WeightsNotFoundError(
         f"There is no model {reference!r}.",
         expected="a file, a name in a models folder, or an id or title of the manifest",
-        got=f"close names: {', '.join(dict.fromkeys(names[key] for key in close))}"
-        if close
-        else "nothing similar",
+        got=f"close names: {', '.join(dict.fromkeys(names[key] for key in close))}" if close else "nothing similar",
         do="See `brushwork models list`, or give the path of a file.",
     )

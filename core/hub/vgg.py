@@ -1,13 +1,14 @@
 """VGG16 and VGG19 as loss networks: of a 550 MB file only the convolutions, by byte ranges.
 
-The whole file's hash cannot be computed from a part of it. What holds instead: the Hub must publish, at the commit
-that is asked, the SHA-256 that the manifest names; every Content-Range must speak of that file's size; the header's
-shapes must be those of the network; and the extracted file is hashed and pinned.
+The whole file's hash cannot be computed from a part of it. What holds instead: the Hub must publish, at the
+commit that is asked, the SHA-256 that the manifest names; every Content-Range must speak of that file's size;
+the header's shapes must be those of the network; and the extracted file is hashed and pinned.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import struct
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ from .manifest import HubSource, WeightEntry, load_manifest
 from .part_file import PartFile
 from .places import own_cache
 
-LAYERS = {"vgg16": LAYERS_16, "vgg19": LAYERS_19}
+WIDTHS = {"vgg16": full_widths(LAYERS_16), "vgg19": full_widths(LAYERS_19)}
 MAX_HEADER_BYTES = 1 << 20
 """The real ones have 4 KB."""
 
@@ -61,11 +62,11 @@ def get_encoder(name: str, folder: str | Path | None = None, progress: ProgressF
         ChecksumMismatchError: The Hub's or the local file is not the one that the manifest or the pin names.
         DownloadError: The download failed.
     """
-    entry = load_manifest().find(name) if name in LAYERS else None
+    entry = load_manifest().find(name) if name in WIDTHS else None
     if entry is None:
         raise ConfigError(
             f"There is no encoder {name!r} to be downloaded.",
-            expected=" or ".join(LAYERS),
+            expected=" or ".join(WIDTHS),
             got=repr(name),
             do="Choose one of these, the bundled `compact`, or the path of a file.",
         )
@@ -77,10 +78,10 @@ def fetch_encoder(entry: WeightEntry, folder: Path | None, progress: ProgressFn 
     found = local_path(entry, [folder] if folder else [])
     if found is not None:
         return found
-    if entry.architecture not in LAYERS or not isinstance(entry.source, HubSource):
+    if entry.architecture not in WIDTHS or not isinstance(entry.source, HubSource):
         raise WeightsNotFoundError(
             f"{entry.id} cannot be fetched in parts.",
-            expected=f"an entry of the Hub with architecture {' or '.join(LAYERS)}",
+            expected=f"an entry of the Hub with architecture {' or '.join(WIDTHS)}",
             got=f"{entry.architecture}, {type(entry.source).__name__}",
             do="Correct the manifest: leave out `tensors` to fetch the whole file.",
         )
@@ -192,7 +193,7 @@ def _convolutions(found: tuple[dict[str, Any], int], entry: WeightEntry, remote:
     # torchvision's numbering: convolution, ReLU, …, and a pooling behind each block
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {}
     index, channels = 0, 3
-    for block, widths in enumerate(full_widths(LAYERS[entry.architecture]), 1):
+    for block, widths in enumerate(WIDTHS[entry.architecture], 1):
         for number, width in enumerate(widths, 1):
             wanted[f"{prefix}{index}.weight"] = (f"conv{block}_{number}.weight", (width, channels, 3, 3))
             wanted[f"{prefix}{index}.bias"] = (f"conv{block}_{number}.bias", (width,))
@@ -213,7 +214,7 @@ def _convolutions(found: tuple[dict[str, Any], int], entry: WeightEntry, remote:
             raise _misfit(remote, f"{key}: F32 {list(shape)}", repr(row))
         tensors.append(_Tensor(name, shape, data_start + start, data_start + end))
     tensors.sort(key=lambda tensor: tensor.start)
-    if any(a.end > b.start for a, b in zip(tensors, tensors[1:], strict=False)):
+    if any(a.end > b.start for a, b in itertools.pairwise(tensors)):
         raise _misfit(remote, "tensors side by side", "tensors that overlap")
     return tensors
 
@@ -232,7 +233,7 @@ def _our_header(tensors: list[_Tensor], entry: WeightEntry, remote: RemoteFile) 
         "kind": "encoder",
         "architecture": "vgg",
         "hyperparameters": {
-            "widths": [list(block) for block in full_widths(LAYERS[entry.architecture])],
+            "widths": [list(block) for block in WIDTHS[entry.architecture]],
             "padding": "zero",
             "ceil_pool": False,
             "input_conv": False,

@@ -35,7 +35,7 @@ class EncoderStack(nn.Module):
 
     def layer_names(self) -> list[str]:
         """All layers, shallow to deep."""
-        return sorted({name for encoder in self.encoders for name in encoder.names})
+        return sorted({name for encoder in self.encoders if isinstance(encoder, VGGFeatures) for name in encoder.names})
 
     def features(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """(B, 3, H, W), RGB 0..1 → layer → (B, C, h, w) in `dtype`; gradients flow to `image`.

@@ -1,0 +1,148 @@
+"""`brushwork models`: what there is, get it, check it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import BrushworkError
+from ..core.hub import (
+    ListedModel,
+    WeightEntry,
+    download_weights,
+    list_models,
+    load_manifest,
+    resolve_model,
+)
+from ..core.hub.verify import verify_models
+
+MODELS_ENV = "BRUSHWORK_MODELS"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "models",
+        help="list, get and verify models",
+        description="Bundled models, files in the models folder, and what can be had from the Hugging Face Hub.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | get | verify")
+    shown = actions.add_parser("list", help="all models by name")
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.add_argument("--styles", action="store_true", help="the styles of each model too")
+    get = actions.add_parser("get", help="download a model and check it")
+    get.add_argument("id", metavar="ID", help="id or title of `models list`")
+    verify = actions.add_parser("verify", help="hash all bundled and downloaded files again")
+    for action in (shown, get, verify):
+        action.add_argument(
+            "--models-dir",
+            type=Path,
+            metavar="DIR",
+            help=f"models folder (default: {MODELS_ENV}, else the Hub's cache)",
+        )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the subcommand says; 0 done, 2 where `verify` found other bytes."""
+    folders = models_folders(args.models_dir)
+    actions: dict[str, Callable[[], int]] = {
+        "list": lambda: _list(folders, args.json, args.styles),
+        "get": lambda: _get(args.id, folders),
+        "verify": lambda: _verify(folders),
+    }
+    return actions[args.action]()
+
+
+def models_folders(given: Path | None) -> list[Path]:
+    """The models folder of `--models-dir`, else of BRUSHWORK_MODELS, else none."""
+    named = given or os.environ.get(MODELS_ENV)
+    return [Path(named).expanduser()] if named else []
+
+
+def progress_bar(label: str) -> Callable[[int, int], None]:
+    """A progress function for downloads that draws on stderr; silent where stderr is no terminal."""
+    from tqdm import tqdm
+
+    bar: Any = tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, disable=None, leave=False)
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+
+    return show
+
+
+def _list(folders: list[Path], as_json: bool, styles: bool) -> int:
+    models = list_models(folders, ("style_model", "encoder"))
+    if as_json:
+        print(json.dumps([_row(model) for model in models], indent=1))
+        return 0
+    names = [model.entry.id if model.entry else model.name for model in models]
+    width = max(map(len, names), default=0)
+    for model, name in zip(models, names, strict=True):
+        about = f"{model.entry.title} · {_licence(model.entry)}" if model.entry else str(model.path)
+        print(f"{model.place:8} {name:{width}}  {about}")
+        if styles and model.entry and model.entry.styles:
+            print(" " * (width + 11) + ", ".join(model.entry.styles))
+    return 0
+
+
+def _licence(entry: WeightEntry) -> str:
+    return "licence unknown" if entry.license == "unknown" else entry.license
+
+
+def _row(model: ListedModel) -> dict[str, Any]:
+    entry = model.entry
+    row: dict[str, Any] = {
+        "id": entry.id if entry else None,
+        "name": model.name,
+        "place": model.place,
+        "path": str(model.path) if model.path else None,
+    }
+    if entry:
+        row |= {
+            "kind": entry.kind,
+            "architecture": entry.architecture,
+            "styles": list(entry.styles),
+            "license": entry.license,
+            "attribution": entry.attribution,
+            "source_url": entry.source_url,
+            "bytes": entry.bytes,
+            "sha256": entry.sha256,
+            "companions": list(entry.companions),
+        }
+    return row
+
+
+def _get(reference: str, folders: list[Path]) -> int:
+    manifest = load_manifest()
+    entry = manifest.find(reference)
+    if entry is None:
+        print(resolve_model(reference, folders))  # a local file, or an error that names what is similar
+        return 0
+    folder = folders[0] if folders else None
+    for wanted in (entry, *(manifest[companion] for companion in entry.companions)):
+        print(download_weights(wanted, folder, progress_bar(wanted.id)))
+    return 0
+
+
+def _verify(folders: list[Path]) -> int:
+    wrong = 0
+    for checked in verify_models(folders):
+        print(f"{checked.verdict:9} {checked.path}")
+        if checked.error is not None:
+            wrong += 1
+            print(_indented(checked.error), file=sys.stderr)
+    return 2 if wrong else 0
+
+
+def _indented(error: BrushworkError) -> str:
+    return "\n".join(f"  {line}" for line in str(error).splitlines())

@@ -1,0 +1,195 @@
+"""A Hub on 127.0.0.1: the routes, headers and error codes of the real one, and its bad days."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+CDN_CHUNK = 1 << 15
+
+
+@dataclass
+class Repo:
+    files: dict[str, bytes]
+    lfs: bool = True
+    """Whether files are in LFS: redirected to the CDN, SHA-256 published. Else plain git: SHA-1 as ETag."""
+    gated: bool = False
+    commit: str = COMMIT
+    revisions: tuple[str, ...] = ("main",)
+    etags: dict[str, str] = field(default_factory=dict)
+    """Published hashes that are not those of the content."""
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    range: str | None
+    authorization: str | None
+    sent: int = 0
+
+
+class HubServer:
+    """Start it, fill `repos`, set HF_ENDPOINT to `endpoint`; `requests` tells what was asked and served."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        """`owner/name` or `spaces/owner/name`."""
+        self.requests: list[Request] = []
+        self.cut_after: int | None = None
+        """Drop the connection after so many bytes of a body; once."""
+        self.ignores_range = False
+        self.lies_about_total = 0
+        self.status: int | None = None
+        """Answer everything so."""
+        self.seconds_per_chunk = 0.0
+        handler = type("Handler", (_Handler,), {"hub": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def body_bytes(self) -> int:
+        """Bytes of file content that were sent."""
+        return sum(request.sent for request in self.requests)
+
+    def gets(self) -> list[Request]:
+        """Requests that delivered content."""
+        return [request for request in self.requests if request.sent]
+
+
+def git_sha1(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: HubServer
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def _answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.asked = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
+        self.hub.requests.append(self.asked)
+        if self.hub.status is not None:
+            self._refuse(self.hub.status)
+        elif match := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
+            self._content(match[1])
+        elif match := re.fullmatch(r"/api/(models|spaces)/([^/]+/[^/]+)/revision/(.+)", path):
+            self._info("spaces/" * (match[1] == "spaces") + match[2], match[3])
+        elif match := re.fullmatch(r"/((?:spaces/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            self._resolve(match[1], match[2], match[3])
+        else:
+            self._refuse(404)
+
+    def _repo(self, name: str, revision: str) -> Repo | None:
+        repo = self.hub.repos.get(name)
+        if repo is None:
+            self._refuse(401, "RepoNotFound")
+        elif repo.gated and self.headers.get("Authorization") != "Bearer hf_accepted":
+            self._refuse(403 if self.headers.get("Authorization") else 401, "GatedRepo")
+        elif revision not in (*repo.revisions, repo.commit):
+            self._refuse(404, "RevisionNotFound")
+        else:
+            return repo
+        return None
+
+    def _info(self, name: str, revision: str) -> None:
+        repo = self._repo(name, revision)
+        if repo is not None:
+            siblings = [{"rfilename": path} for path in repo.files]
+            data = json.dumps({"id": name.removeprefix("spaces/"), "sha": repo.commit, "siblings": siblings})
+            self._send(200, {"Content-Type": "application/json"}, data.encode())
+
+    def _resolve(self, name: str, revision: str, file: str) -> None:
+        repo = self._repo(name, revision)
+        if repo is None:
+            return
+        if file not in repo.files:
+            self._refuse(404, "EntryNotFound")
+            return
+        data = repo.files[file]
+        headers = {"X-Repo-Commit": repo.commit, "Accept-Ranges": "bytes"}
+        if not repo.lfs:
+            self._ranges(data, {**headers, "ETag": f'"{repo.etags.get(file, git_sha1(data))}"'})
+            return
+        sha256 = hashlib.sha256(data).hexdigest()
+        headers |= {
+            "X-Linked-Etag": f'"{repo.etags.get(file, sha256)}"',
+            "X-Linked-Size": str(len(data)),
+            "ETag": f'"{sha256[:32]}"',
+            # another host, as the real CDN is: tokens must not travel there
+            "Location": f"http://localhost:{self.hub.port}/cdn/{sha256}",
+        }
+        self._send(302, headers, b"")
+
+    def _content(self, sha256: str) -> None:
+        for repo in self.hub.repos.values():
+            for data in repo.files.values():
+                if hashlib.sha256(data).hexdigest() == sha256:
+                    self._ranges(data, {"Accept-Ranges": "bytes", "ETag": f'"{sha256[:32]}"'})
+                    return
+        self._refuse(403)
+
+    def _ranges(self, data: bytes, headers: dict[str, str]) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.asked.range or "")
+        if match is None or self.hub.ignores_range:
+            self._send(200, headers, data, content=True)
+            return
+        start, end = int(match[1]), min(int(match[2] or len(data)), len(data) - 1)
+        if start >= len(data):
+            self._send(416, {"Content-Range": f"bytes */{len(data)}"}, b"")
+            return
+        total = len(data) + self.hub.lies_about_total
+        headers = {**headers, "Content-Range": f"bytes {start}-{end}/{total}"}
+        self._send(206, headers, data[start : end + 1], content=True)
+
+    def _refuse(self, status: int, code: str | None = None) -> None:
+        self._send(status, {"X-Error-Code": code} if code else {}, b"{}")
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes, content: bool = False) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if not content:
+            self.wfile.write(body)
+            return
+        for offset in range(0, len(body), CDN_CHUNK):
+            if self.hub.cut_after is not None and offset >= self.hub.cut_after:
+                self.hub.cut_after = None
+                self.close_connection = True
+                self.connection.close()
+                return
+            try:
+                self.wfile.write(body[offset : offset + CDN_CHUNK])
+            except OSError:  # the client hung up
+                self.close_connection = True
+                return
+            self.asked.sent += len(body[offset : offset + CDN_CHUNK])
+            time.sleep(self.hub.seconds_per_chunk)
