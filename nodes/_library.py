@@ -8,9 +8,15 @@ from pathlib import Path
 
 from ..core.checkpoints import load_checkpoint
 from ..core.errors import BrushworkError
-from ..core.hub.local import ListedModel, find_weights, list_models
-from ..core.hub.manifest import HubSource, load_manifest
-from ..core.hub.resolve import resolve_files, resolve_model
+from ..core.hub import (
+    HubSource,
+    ListedModel,
+    find_weights,
+    list_models,
+    load_manifest,
+    resolve_files,
+    resolve_model,
+)
 from . import _host
 from ._hosted_model import HostedModel
 
@@ -39,9 +45,9 @@ def companion_choices() -> list[str]:
 def _choices(kinds: tuple[str, ...]) -> list[str]:
     try:
         models = list_models(_host.model_folders(), kinds)
-    except (BrushworkError, OSError):
+    except (BrushworkError, OSError) as error:
         # The list is part of the node's definition: an error here would take the node off the menu.
-        _host.log.exception("the style models could not be listed")
+        _host.log.error("The style models cannot be listed. %s", error)
         return []
     return [model.name + HUB_MARK * _from_hub(model) for model in models]
 
