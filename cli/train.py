@@ -80,6 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
     from ..trainers.args import TrainArgs
+    from ..trainers.interrupt import InterruptBetweenSteps
     from ..trainers.loop import train
     from ..trainers.report import JsonLines, PreviewStrip
 
@@ -103,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     callbacks: list[Callback] = [_bar(), JsonLines(args.out.with_suffix(".log.jsonl"), append=args.resume)]
     if args.preview:
         callbacks.append(PreviewStrip(args.out.with_suffix(".preview.png"), args.preview, args.size))
-    print(train(options, resume=args.resume, callbacks=tuple(callbacks)))
+    with InterruptBetweenSteps() as interrupt:
+        print(train(options, resume=args.resume, callbacks=(*callbacks, interrupt)))
     return 0
 
 

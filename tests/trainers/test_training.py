@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,9 @@ from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.data import PhotoFolder
+from brushwork.trainers.interrupt import InterruptBetweenSteps
 from brushwork.trainers.loop import train
+from brushwork.trainers.state import state_path
 from PIL import Image
 
 
@@ -134,3 +139,19 @@ def test_no_photos_is_explained(args: TrainArgs, tmp_path: Path) -> None:
 def test_contradicting_options_are_refused(args: TrainArgs, wrong: dict) -> None:
     with pytest.raises(ConfigError):
         replace(args, **wrong)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send to oneself")
+def test_a_signal_ends_the_run_between_two_steps_and_keeps_it(args: TrainArgs) -> None:
+    seen = []
+
+    def kill(progress) -> None:
+        seen.append(progress.step)
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with InterruptBetweenSteps() as interrupt, pytest.raises(KeyboardInterrupt):
+        train(args, callbacks=(kill, interrupt))
+    assert seen == [1, 2]
+    assert load_checkpoint(args.out).spec.provenance["steps"] == 2
+    assert state_path(args.out).exists()
