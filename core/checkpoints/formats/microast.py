@@ -57,8 +57,7 @@ def _convert(raw: RawCheckpoint) -> Recognised:
         raise CheckpointError(
             f"{raw.name} is a part of a MicroAST model, not all of it.",
             expected="four files: " + ", ".join(f"{role}….pth.tar" for role in PARTS),
-            got=", ".join(part.name for part in given)
-            + f"; missing or twice: {', '.join(missing) or 'none'}",
+            got=", ".join(part.name for part in given) + f"; missing or twice: {', '.join(missing) or 'none'}",
             do="Put the four files into one folder and give the folder, or give all four; keep `content` and "
             "`style` in the encoders' file names, which nothing else tells apart.",
         )

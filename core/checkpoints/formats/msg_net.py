@@ -69,11 +69,7 @@ def _matches(raw: RawCheckpoint) -> bool:
 def _convert(raw: RawCheckpoint) -> Recognised:
     tensors = _single(raw.tensors)
     blocks = _blocks(tensors)
-    state = {
-        f"{ours}.{part}": tensors[f"{name}.{part}"]
-        for name, ours in _names(blocks).items()
-        for part in AFFINE
-    }
+    state = {f"{ours}.{part}": tensors[f"{name}.{part}"] for name, ours in _names(blocks).items() for part in AFFINE}
     comatch = tensors["model.1.weight"]
     state["comatch.weight"] = comatch.reshape(comatch.shape[-2:])
     down = len(state["down.0.spatial.bias"])
