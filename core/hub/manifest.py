@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ManifestError
-from ..normalization import PRESETS
 
 SCHEMA_VERSION = 1
 PACK_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -18,6 +17,8 @@ PACK_ROOT = Path(__file__).resolve().parent.parent.parent
 
 KINDS = ("style_model", "encoder")
 FORMATS = ("safetensors", "pth", "onnx", "t7", "tensorflow", "coreml")
+NORMALIZATIONS = ("unit", "raw255", "bgr255", "imagenet", "caffe")
+"""The presets of core/normalization.py, by name: this package does without torch, so that lists come at once."""
 REPO_TYPES = ("model", "space", "dataset")
 
 
@@ -209,7 +210,7 @@ def _entry(row: Any, where: str) -> WeightEntry:
         filename=optional("filename", _FILENAME) or PurePosixPath(source.filename).name,
         format=choice("format", FORMATS),
         input_normalization=(
-            None if row.get("input_normalization") is None else choice("input_normalization", PRESETS)
+            None if row.get("input_normalization") is None else choice("input_normalization", NORMALIZATIONS)
         ),
         bytes=size,
         sha256=optional("sha256", r"[0-9a-f]{64}"),

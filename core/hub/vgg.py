@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..architectures.vgg import LAYERS_16, LAYERS_19, full_widths
 from ..errors import ChecksumMismatchError, ConfigError, DownloadError, WeightsNotFoundError
-from ..normalization import PRESETS
 from ._hub_errors import from_hub
 from ._lock import exclusive
 from .client import RemoteFile, open_range
@@ -29,7 +27,9 @@ from .manifest import HubSource, WeightEntry, load_manifest
 from .part_file import PartFile
 from .places import own_cache
 
-WIDTHS = {"vgg16": full_widths(LAYERS_16), "vgg19": full_widths(LAYERS_19)}
+BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+"""Convolutions per block."""
+BLOCK_WIDTHS = (64, 128, 256, 512, 512)
 MAX_HEADER_BYTES = 1 << 20
 """The real ones have 4 KB."""
 
@@ -62,11 +62,11 @@ def get_encoder(name: str, folder: str | Path | None = None, progress: ProgressF
         ChecksumMismatchError: The Hub's or the local file is not the one that the manifest or the pin names.
         DownloadError: The download failed.
     """
-    entry = load_manifest().find(name) if name in WIDTHS else None
+    entry = load_manifest().find(name) if name in BLOCKS else None
     if entry is None:
         raise ConfigError(
             f"There is no encoder {name!r} to be downloaded.",
-            expected=" or ".join(WIDTHS),
+            expected=" or ".join(BLOCKS),
             got=repr(name),
             do="Choose one of these, the bundled `compact`, or the path of a file.",
         )
@@ -78,10 +78,10 @@ def fetch_encoder(entry: WeightEntry, folder: Path | None, progress: ProgressFn 
     found = local_path(entry, [folder] if folder else [])
     if found is not None:
         return found
-    if entry.architecture not in WIDTHS or not isinstance(entry.source, HubSource):
+    if entry.architecture not in BLOCKS or not isinstance(entry.source, HubSource):
         raise WeightsNotFoundError(
             f"{entry.id} cannot be fetched in parts.",
-            expected=f"an entry of the Hub with architecture {' or '.join(WIDTHS)}",
+            expected=f"an entry of the Hub with architecture {' or '.join(BLOCKS)}",
             got=f"{entry.architecture}, {type(entry.source).__name__}",
             do="Correct the manifest: leave out `tensors` to fetch the whole file.",
         )
@@ -193,7 +193,7 @@ def _convolutions(found: tuple[dict[str, Any], int], entry: WeightEntry, remote:
     # torchvision's numbering: convolution, ReLU, …, and a pooling behind each block
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {}
     index, channels = 0, 3
-    for block, widths in enumerate(WIDTHS[entry.architecture], 1):
+    for block, widths in enumerate(_widths(entry.architecture), 1):
         for number, width in enumerate(widths, 1):
             wanted[f"{prefix}{index}.weight"] = (f"conv{block}_{number}.weight", (width, channels, 3, 3))
             wanted[f"{prefix}{index}.bias"] = (f"conv{block}_{number}.bias", (width,))
@@ -219,6 +219,10 @@ def _convolutions(found: tuple[dict[str, Any], int], entry: WeightEntry, remote:
     return tensors
 
 
+def _widths(architecture: str) -> list[list[int]]:
+    return [[width] * count for width, count in zip(BLOCK_WIDTHS, BLOCKS[architecture], strict=True)]
+
+
 def _offsets(row: Any) -> tuple[int, int]:
     offsets = row.get("data_offsets") if isinstance(row, Mapping) else None
     if isinstance(offsets, list) and len(offsets) == 2 and all(isinstance(offset, int) for offset in offsets):
@@ -228,17 +232,19 @@ def _offsets(row: Any) -> tuple[int, int]:
 
 def _our_header(tensors: list[_Tensor], entry: WeightEntry, remote: RemoteFile) -> bytes:
     """Length and JSON of a native encoder file; deterministic, so that a part can be resumed."""
+    from ..normalization import PRESETS  # torch, which this package otherwise does without
+
     description = {
         "format_version": 1,
         "kind": "encoder",
         "architecture": "vgg",
         "hyperparameters": {
-            "widths": [list(block) for block in WIDTHS[entry.architecture]],
+            "widths": _widths(entry.architecture),
             "padding": "zero",
             "ceil_pool": False,
             "input_conv": False,
         },
-        "normalization": PRESETS[entry.input_normalization or "imagenet"].to_dict(),
+        "normalization": PRESETS["imagenet"].to_dict(),
         "styles": [],
         "title": entry.title,
         "license": entry.license,

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 def _load(name: str) -> ModuleType:
     # tests have no __init__.py, so siblings are loaded by path
     spec = importlib.util.spec_from_file_location(f"brushwork_tests_{name}", Path(__file__).parent / f"{name}.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -23,6 +27,22 @@ def _load(name: str) -> ModuleType:
 
 
 hub_server = _load("hub_server")
+
+
+BIND = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location(
+    "brushwork", {str(ROOT / "__init__.py")!r}, submodule_search_locations=[{str(ROOT)!r}])
+sys.modules["brushwork"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
+"""As tests/conftest.py does it: the checkout under test is what runs, installed or not."""
+
+
+@pytest.fixture
+def python_command() -> Callable[..., list[str]]:
+    """python_command(code, *arguments) → a command line for a process that knows `brushwork`."""
+    return lambda code, *arguments: [sys.executable, "-W", "error", "-c", BIND + code, *map(str, arguments)]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -320,10 +319,10 @@ print(download_weights(load_manifest()["onnx-candy-9"], Path(sys.argv[1])))
 """
 
 
-def test_two_processes_at_once_download_once(hub, make_repo, tmp_path):
+def test_two_processes_at_once_download_once(hub, make_repo, tmp_path, python_command):
     hub.repos["onnxmodelzoo/candy-9"] = make_repo({"candy-9.onnx": DATA})
     hub.seconds_per_chunk = 0.03
-    command = [sys.executable, "-W", "error", "-c", TWO, str(tmp_path / "m")]
+    command = python_command(TWO, tmp_path / "m")
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for process in both:
         out, err = process.communicate(timeout=60)
