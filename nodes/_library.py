@@ -81,9 +81,7 @@ def load(model: str, companion: str, progress: Callable[[int, int], None]) -> Ho
     if key not in _loaded:
         with _host.ordinary_tensors():
             style_model = load_checkpoint(*paths)
-        _host.log.info(
-            "loaded %s from %s", style_model.spec.architecture, " + ".join(path.name for path in paths)
-        )
+        _host.log.info("loaded %s from %s", style_model.spec.architecture, " + ".join(path.name for path in paths))
         _loaded[key] = HostedModel(style_model)
     _loaded.move_to_end(key)
     while len(_loaded) > MODELS_KEPT:

@@ -71,9 +71,7 @@ def paint(
     return _host.to_comfy(result)
 
 
-def _once_more(
-    hosted: HostedModel, precision: Precision, photo: Tensor, run: Callable[[Stylizer], Tensor]
-) -> Tensor:
+def _once_more(hosted: HostedModel, precision: Precision, photo: Tensor, run: Callable[[Stylizer], Tensor]) -> Tensor:
     """Run again on an emptied device, one picture at a time."""
     _host.log.warning("out of memory: all models leave the device, then once more, one picture at a time")
     _host.free_device()

@@ -52,9 +52,7 @@ class LoadStyleModel(io.ComfyNode):
                 ),
             ],
             outputs=[
-                _types.StyleModelType.Output(
-                    display_name="style_model", tooltip="Wire it into a stylizing node."
-                ),
+                _types.StyleModelType.Output(display_name="style_model", tooltip="Wire it into a stylizing node."),
                 io.String.Output(
                     display_name="style_names",
                     is_output_list=True,

@@ -68,9 +68,7 @@ class PreserveColor(io.ComfyNode):
         device = _host.torch_device()
         bar = _host.Progress(len(strokes))
         result = strokes.clone()
-        for row, (source, colors) in enumerate(
-            zip(strokes, photo.expand(len(strokes), -1, -1, -1), strict=True)
-        ):
+        for row, (source, colors) in enumerate(zip(strokes, photo.expand(len(strokes), -1, -1, -1), strict=True)):
             before, wanted = source[None, :3].to(device), colors[None].to(device)
             if method == "luminance":  # the only method that works point by point
                 wanted = resize_image(wanted, *before.shape[-2:])

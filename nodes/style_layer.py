@@ -58,9 +58,7 @@ class StyleLayer(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, style_name: str, weight: float, style_image: Any = None, mask: Any = None
-    ) -> io.NodeOutput:
+    def execute(cls, style_name: str, weight: float, style_image: Any = None, mask: Any = None) -> io.NodeOutput:
         """Bundle."""
         style = style_name if style_image is None else style_picture(style_image)
         return io.NodeOutput(Layer(style, weight, mask))

@@ -153,6 +153,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def save_tiny_models(folder: Path) -> None:
     """One random model of each kind, named after the kind."""
     from brushwork.core.architectures import build_network
+    from brushwork.core.architectures._layers import ConditionalInstanceNorm
     from brushwork.core.checkpoints import save_checkpoint
     from brushwork.core.spec import IDENTITY, ModelSpec, StyleInfo
     from brushwork.core.style_model import StyleModel
@@ -160,7 +161,10 @@ def save_tiny_models(folder: Path) -> None:
     small = {"encoder_widths": (8, 8, 16), "decoder_widths": (8, 8), "blocks": 1}
     kinds = {
         "transformer_net": (small, ["only"]),
-        "conditional_transformer_net": ({**small, "styles": 4}, ["starry-night", "great-wave", "composition-vii", IDENTITY]),
+        "conditional_transformer_net": (
+            {**small, "styles": 4},
+            ["starry-night", "great-wave", "composition-vii", IDENTITY],
+        ),
         "msg_net": ({"width": 8, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 2}, []),
         "microast": ({"widths": (4, 8, 8)}, []),
     }
@@ -169,8 +173,12 @@ def save_tiny_models(folder: Path) -> None:
         spec = ModelSpec(architecture, hyperparameters, styles=tuple(StyleInfo(name) for name in names))
         network = build_network(architecture, hyperparameters)
         for module in network.modules():
-            if isinstance(module, torch.nn.Conv2d) and module.out_channels == 3 and module.bias is not None:
-                torch.nn.init.constant_(module.bias, 0.5)  # mid grey: random weights must not clamp to black
+            if isinstance(module, torch.nn.Conv2d):  # so that random weights give pictures, not black or grey
+                torch.nn.init.kaiming_normal_(module.weight)
+                if module.out_channels == 3 and module.bias is not None:
+                    torch.nn.init.constant_(module.bias, 0.5)
+            elif isinstance(module, ConditionalInstanceNorm):  # fresh ones are the same for every style
+                torch.nn.init.normal_(module.bias)
         model = StyleModel(network, spec)
         save_checkpoint(model, folder / f"tiny-{architecture}.safetensors")
 

@@ -30,7 +30,7 @@ def to_prompt(workflow: dict, info: dict) -> dict:
         if node["type"] not in info:
             assert node["type"] in ("MarkdownNote", "Note"), f"{node['type']} is not a node of ComfyUI or ours"
             continue
-        values = iter(node["widgets_values"] if "widgets_values" in node else [])
+        values = iter(node.get("widgets_values", []))
         inputs = {}
         for slot in node["inputs"]:
             value = next(values) if "widget" in slot else None

@@ -24,7 +24,8 @@ import comfy_api.latest, comfy.model_patcher, comfy.utils, folder_paths
 known = set(sys.modules)
 start = time.perf_counter()
 path = sys.argv[1]
-spec = importlib.util.spec_from_file_location("pack_under_test", path + "/__init__.py", submodule_search_locations=[path])
+locate = importlib.util.spec_from_file_location
+spec = locate("pack_under_test", path + "/__init__.py", submodule_search_locations=[path])
 module = importlib.util.module_from_spec(spec)
 sys.modules["pack_under_test"] = module
 spec.loader.exec_module(module)
