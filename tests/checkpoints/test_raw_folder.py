@@ -24,7 +24,8 @@ def test_reads_shapes_and_values(tmp_path):
     assert raw_folder.matches(tmp_path / "net", b"")
     raw = raw_folder.read(tmp_path / "net")
     assert raw.name == "net"
-    assert raw.tensors["x"].equal(a) and raw.tensors["y"].equal(b)
+    assert raw.tensors["x"].equal(a)
+    assert raw.tensors["y"].equal(b)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_manifests_that_lie(tmp_path, manifest):
     _write(tmp_path / "net", manifest, one=torch.zeros(6))
     with pytest.raises(CheckpointError) as caught:
         raw_folder.read(tmp_path / "net")
-    assert caught.value.expected and caught.value.got and caught.value.do
+    assert all((caught.value.expected, caught.value.got, caught.value.do))
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[" * 100000, b"\xff\xfe{}"])
