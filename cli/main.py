@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nInterrupted. Finished files are kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `brushwork models list | head`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - else the interpreter complains while closing it
+        _silence_stdout()
         return DONE
     except Exception:  # noqa: BLE001 - the outermost frame: everything that is left is our fault
         traceback.print_exc()
@@ -90,11 +92,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     from ..core.errors import BrushworkError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # file names that a Windows console cannot show
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except BrushworkError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
+
+
+def _silence_stdout() -> None:
+    """Nobody reads any more: let the interpreter's last flush go nowhere instead of failing."""
+    with contextlib.suppress(OSError, ValueError):  # no real file behind it, as in tests
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":
