@@ -38,8 +38,8 @@ KINDS = {
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """By suffix; the bytes begin like those of many other protocol-buffer files."""
-    return path.suffix.lower() == ".mlmodel" and not path.is_dir()
+    """By suffix and the version's key; the bytes alone look like any other protocol-buffer file."""
+    return path.suffix.lower() == ".mlmodel" and head[:1] == b"\x08"
 
 
 def read(path: Path) -> RawCheckpoint:

@@ -33,13 +33,15 @@ ATTRIBUTE_KINDS = {2: "f", 3: "i", 4: "s", 5: "t", 7: "floats", 8: "ints"}
 ATTRIBUTE_TYPES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints"}
 """By the declared type: writers leave a value of 0 out."""
 
+FIRST_BYTES = {bytes((number << 3 | wire,)) for number, wire in enumerate((0, 2, 2, 2, 0, 2, 2, 2), 1)}
+"""Keys of ModelProto's fields: a web page or a PDF of that name begins otherwise."""
 CONSTANT_ATTRIBUTES = ("value_float", "value_floats", "value_int", "value_ints")
 
 
 def matches(path: Path, head: bytes) -> bool:
     """By suffix, or a message that starts with an IR version and the producer's name."""
     if path.suffix.lower() == ".onnx":
-        return not path.is_dir()
+        return head[:1] in FIRST_BYTES
     producer = head[4 : 4 + head[3]] if len(head) > 4 else b""
     return head[:1] == b"\x08" and head[2:3] == b"\x12" and 0 < head[1] < 32 and producer.isalnum()
 

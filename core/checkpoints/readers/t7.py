@@ -19,6 +19,8 @@ from ._bytes import DamagedFileError, element_count, read_file, reading, take, t
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, LEGACY_RECUR_FUNCTION, RECUR_FUNCTION = range(9)
 ROOTS = (struct.pack("<ii", TABLE, 1), struct.pack("<iii", TORCH, 1, 3) + b"V 1")
+FIRST_BYTES = {bytes((tag,)) for tag in (*range(9), *b"012345678")}
+"""Type tags, binary and ASCII: a web page or a PDF of that name begins otherwise."""
 MAX_DEPTH = 120
 """Nested objects; the deepest known network has a quarter of it."""
 MAX_OBJECTS = 10_000_000
@@ -53,7 +55,7 @@ class LuaObject:
 
 def matches(path: Path, head: bytes) -> bool:
     """Starts with a table or an object that has number 1, or is called .t7."""
-    return head.startswith(ROOTS) or (path.suffix.lower() == ".t7" and not path.is_dir())
+    return head.startswith(ROOTS) or (path.suffix.lower() == ".t7" and head[:1] in FIRST_BYTES)
 
 
 def read(path: Path) -> RawCheckpoint:
