@@ -15,6 +15,9 @@ from torch import Tensor
 from ..normalization import InputNormalization
 from ..spec import StyleInfo
 
+METADATA_KEY = "brushwork"
+"""Under which a native file's header holds its description."""
+
 
 @dataclass(frozen=True)
 class RawCheckpoint:

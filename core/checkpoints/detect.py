@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CheckpointError, UnsupportedCheckpointError, WeightsNotFoundError
-from ._format import Format, RawCheckpoint, join
+from ._format import METADATA_KEY, Format, RawCheckpoint, join
 from .formats import FORMATS
-from .native import METADATA_KEY
 from .readers import READERS
 
 HEAD_BYTES = 1024
@@ -69,9 +68,7 @@ def read_raw(path: str | Path) -> RawCheckpoint:
     raise UnsupportedCheckpointError(
         f"{path.name} is not a model file that this version can open.",
         expected="safetensors, PyTorch, ONNX, Torch7, CoreML or TensorFlow weights",
-        got=next(
-            (what for magic, what in OTHER_FILES if head.lstrip().startswith(magic)), f"bytes {head[:8]!r}…"
-        ),
+        got=next((what for magic, what in OTHER_FILES if head.lstrip().startswith(magic)), f"bytes {head[:8]!r}…"),
         do="Check that this is the file you meant, and that the download is complete.",
     )
 

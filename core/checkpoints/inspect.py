@@ -11,10 +11,11 @@ from typing import Any
 from ..architectures import ARCHITECTURES
 from ..errors import CheckpointError, UnsupportedCheckpointError
 from ..spec import ModelSpec
-from ._format import RawCheckpoint
+from ._format import METADATA_KEY, RawCheckpoint
+from .companion import native_parts
 from .detect import detect, read_several
-from .load import is_native, translate
-from .native import METADATA_KEY, spec_from_dict
+from .load import translate
+from .native import spec_from_dict
 
 NATIVE_FORMAT = "brushwork"
 
@@ -76,9 +77,9 @@ def inspect_checkpoint(path: str | Path, *companions: str | Path) -> Inspection:
     """
     raw = read_several(path, companions)
     facts = _tensor_facts(raw) | {"path": str(path)}
-    if is_native(raw):
-        spec = spec_from_dict(raw.metadata[METADATA_KEY], raw.name)
-        return Inspection(**facts, **_spec_facts(spec), format=NATIVE_FORMAT, format_title="Brushwork")
+    ours = [part for part in raw.parts or (raw,) if METADATA_KEY in part.metadata]
+    if ours:
+        return _inspect_native(raw, ours[0], facts)
     try:
         found = detect(raw)
     except UnsupportedCheckpointError as error:
@@ -90,6 +91,16 @@ def inspect_checkpoint(path: str | Path, *companions: str | Path) -> Inspection:
         return Inspection(**facts, **_spec_facts(None), **names, explanation=str(error))
     spec = ModelSpec(known.architecture, known.hyperparameters, known.normalization, known.styles)
     return Inspection(**facts, **_spec_facts(spec, raw.metadata), **names)
+
+
+def _inspect_native(raw: RawCheckpoint, model: RawCheckpoint, facts: dict[str, Any]) -> Inspection:
+    """A file of ours, alone or with companions."""
+    spec = _spec_facts(spec_from_dict(model.metadata[METADATA_KEY], model.name))
+    try:
+        explanation = "" if native_parts(raw) is not None else str(detect(raw))
+    except CheckpointError as error:
+        explanation = str(error)
+    return Inspection(**facts, **spec, format=NATIVE_FORMAT, format_title="Brushwork", explanation=explanation)
 
 
 def _tensor_facts(raw: RawCheckpoint) -> dict[str, Any]:
@@ -105,9 +116,7 @@ def _tensor_facts(raw: RawCheckpoint) -> dict[str, Any]:
 def _spec_facts(spec: ModelSpec | None, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the spec knows; `beside` is a foreign file's own metadata."""
     if spec is None:
-        empty = dict.fromkeys(
-            ("architecture", "architecture_title", "paper", "style_kind", "normalization"), ""
-        )
+        empty = dict.fromkeys(("architecture", "architecture_title", "paper", "style_kind", "normalization"), "")
         return {**empty, "hyperparameters": {}, "styles": ()}
     known = ARCHITECTURES.get(spec.architecture)
     warnings = [] if known else [f"This version has no architecture `{spec.architecture}`."]

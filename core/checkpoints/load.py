@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from ..architectures import build_network
 from ..errors import CheckpointError
 from ..spec import ModelSpec
 from ..style_model import StyleModel
 from ._format import Format, RawCheckpoint, Recognised, stem
+from .companion import native_parts
 from .detect import detect, read_several
-from .native import METADATA_KEY, load_weights, model_from_native, save_checkpoint
+from .native import build_with, model_from_native, save_checkpoint
 
 
 def load_checkpoint(path: str | Path, *companions: str | Path) -> StyleModel:
@@ -35,8 +35,9 @@ def load_checkpoint(path: str | Path, *companions: str | Path) -> StyleModel:
         UnsupportedCheckpointError: A layout that no architecture here has; the message names the closest.
     """
     raw = read_several(path, companions)
-    if is_native(raw):
-        return model_from_native(dict(raw.tensors), raw.metadata[METADATA_KEY], raw.name)
+    native = native_parts(raw)
+    if native is not None:
+        return model_from_native(*native)
     found = detect(raw)
     known = translate(raw, found)
     spec = ModelSpec(
@@ -47,8 +48,7 @@ def load_checkpoint(path: str | Path, *companions: str | Path) -> StyleModel:
         title=stem(path),
         provenance=_provenance(raw, found),
     )
-    network = build_network(known.architecture, known.hyperparameters)
-    return StyleModel(load_weights(network, dict(known.state), raw.name), spec)
+    return StyleModel(build_with(known.architecture, known.hyperparameters, known.state, raw.name), spec)
 
 
 def convert_checkpoint(
@@ -73,11 +73,6 @@ def convert_checkpoint(
     hashes = {file.name: _sha256(file) for source in (path, *companions) for file in _files(Path(source))}
     model.spec = model.spec.with_(provenance={**model.spec.provenance, "converted_from_sha256": hashes})
     return save_checkpoint(model, out, dtype=dtype)
-
-
-def is_native(raw: RawCheckpoint) -> bool:
-    """Whether the file says what it is: ours."""
-    return METADATA_KEY in raw.metadata
 
 
 def translate(raw: RawCheckpoint, found: Format) -> Recognised:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..architectures import build_network
+from ..architectures import StyleNetwork, build_network
 from ..errors import CheckpointError, UnsupportedCheckpointError
 from ..files import atomic_path
 from ..normalization import InputNormalization
 from ..spec import ModelSpec, StyleInfo
 from ..style_model import StyleModel
+from ._format import METADATA_KEY
+from .companion import HEADER_FIELD, describe_companion
 
 FORMAT_VERSION = 1
-METADATA_KEY = "brushwork"
 
 
 def save_checkpoint(
-    model: StyleModel, path: str | Path, *, dtype: torch.dtype | None = torch.float16
+    model: StyleModel, path: str | Path, *, dtype: torch.dtype | None = torch.float16, leave_out: str = ""
 ) -> Path:
     """Write a model as one self-describing .safetensors file, atomically.
 
@@ -30,6 +32,8 @@ def save_checkpoint(
         model: Any StyleModel; not modified.
         path: Target; the folder is made where it is missing.
         dtype: Of the stored weights; None keeps each tensor's own. Integer buffers keep theirs.
+        leave_out: Prefix of tensors that another file has, e.g. `encoder.`; loading then needs that file as
+            companion, with the same values to float16.
 
     Returns:
         The path written.
@@ -54,7 +58,11 @@ def save_checkpoint(
                 do="Train with a lower learning rate, or save in float32.",
             )
         tensors[name] = stored.contiguous()
-    data = save(tensors, metadata={METADATA_KEY: json.dumps(spec_to_dict(model.spec), separators=(",", ":"))})
+    header = spec_to_dict(model.spec)
+    if leave_out:
+        header[HEADER_FIELD] = describe_companion(tensors, leave_out)
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(leave_out)}
+    data = save(tensors, metadata={METADATA_KEY: json.dumps(header, separators=(",", ":"))})
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return path
@@ -71,8 +79,28 @@ def model_from_native(tensors: dict[str, Tensor], metadata: dict[str, Any], name
         CheckpointError: Version too new, or weights that do not fit the architecture the header names.
     """
     spec = spec_from_dict(metadata, name)
-    network = build_network(spec.architecture, spec.hyperparameters)
-    return StyleModel(load_weights(network, tensors, name), spec)
+    return StyleModel(build_with(spec.architecture, spec.hyperparameters, tensors, name), spec)
+
+
+def build_with(
+    architecture: str, hyperparameters: Mapping[str, Any], tensors: Mapping[str, Tensor], name: str
+) -> StyleNetwork:
+    """Build a network and load its weights.
+
+    Raises:
+        CheckpointError: The weights do not fit, or the hyperparameters describe no network that can be built.
+    """
+    try:
+        network = build_network(architecture, hyperparameters)
+    except (RuntimeError, ArithmeticError, MemoryError, LookupError) as error:  # e.g. a width of 10¹²
+        raise CheckpointError(
+            f"The network that {name} describes cannot be built.",
+            expected="sizes that fit its weights",
+            got=f"{dict(hyperparameters)} ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+            do="The file is damaged: get it again.",
+        ) from error
+    load_weights(network, dict(tensors), name)
+    return network
 
 
 def load_weights(network: Any, tensors: dict[str, Tensor], name: str) -> Any:
@@ -111,7 +139,7 @@ def spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
 
 def spec_from_dict(data: dict[str, Any], name: str) -> ModelSpec:
     """Inverse of `spec_to_dict`. Unknown keys of newer minor versions are ignored."""
-    version = data.get("format_version")
+    version = data.get("format_version") if isinstance(data, dict) else None
     if version != FORMAT_VERSION:
         raise UnsupportedCheckpointError(
             f"{name} is a Brushwork file of another version.",
@@ -132,7 +160,7 @@ def spec_from_dict(data: dict[str, Any], name: str) -> ModelSpec:
             attribution=str(data.get("attribution", "")),
             provenance=dict(data.get("provenance", {})),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
             f"The header of {name} is malformed.",
             expected="the fields that save_checkpoint writes",

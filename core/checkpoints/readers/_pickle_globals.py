@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import pickletools  # reads opcodes only
+import re
 import zipfile
 from pathlib import Path
 
 MAX_BYTES = 64 * 2**20
 """Of a legacy file's beginning: its pickles come first, the tensors' bytes behind them."""
-HARMLESS = ("torch.", "torch._utils.", "collections.OrderedDict")
+HARMLESS = re.compile(
+    r"collections\.OrderedDict|torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_from_type_v2"
+    r"|torch\.nn\.parameter\.Parameter|torch\.(\w*Storage|Size|device|bool|b?float\d+|complex\d+|u?int\d+)"
+)
+"""What tensors are made of; only a name in a message hangs on it, torch.load has its own list."""
 
 
 def foreign_globals(path: Path) -> list[str]:
@@ -17,7 +22,7 @@ def foreign_globals(path: Path) -> list[str]:
     found: dict[str, None] = {}
     for stream in _pickles(path):
         for name in _globals(stream):
-            if not name.startswith(HARMLESS):
+            if not HARMLESS.fullmatch(name):
                 found.setdefault(name)
     return list(found)
 
@@ -25,11 +30,7 @@ def foreign_globals(path: Path) -> list[str]:
 def _pickles(path: Path) -> list[io.BytesIO]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [
-                n
-                for n in archive.namelist()
-                if n.endswith(".pkl") and archive.getinfo(n).file_size <= MAX_BYTES
-            ]
+            names = [n for n in archive.namelist() if n.endswith(".pkl") and archive.getinfo(n).file_size <= MAX_BYTES]
             return [io.BytesIO(archive.read(n)) for n in names]
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
         with path.open("rb") as file:

@@ -36,7 +36,8 @@ def read(path: Path) -> RawCheckpoint:
     data = path.read_bytes()
     header = _check_header(path.name, data)
     try:
-        tensors = load(data)
+        loaded = load(data)
+        tensors = {key: loaded[key] for key in header if key != "__metadata__"}  # the library's order is random
     except (SafetensorError, ValueError, KeyError) as error:
         raise _damaged(path.name, "tensors that the library can read", str(error)) from error
     metadata = {key: _json(value) for key, value in (header.get("__metadata__") or {}).items()}
@@ -56,9 +57,7 @@ def _check_header(name: str, data: bytes) -> dict[str, Any]:
         raise _damaged(name, "at least a header", f"{len(data)} bytes")
     (length,) = struct.unpack("<Q", data[:8])
     if length > MAX_HEADER_BYTES or 8 + length > len(data):
-        raise _damaged(
-            name, f"a header that fits into {len(data)} bytes", f"a header length of {length} bytes"
-        )
+        raise _damaged(name, f"a header that fits into {len(data)} bytes", f"a header length of {length} bytes")
     try:
         header = json.loads(data[8 : 8 + length])
     except (ValueError, RecursionError) as error:
@@ -77,9 +76,7 @@ def _check_entry(name: str, key: str, entry: Any, body: int) -> None:
         begin, end = (int(offset) for offset in entry["data_offsets"])
         bits = ITEM_BITS[entry["dtype"]] * math.prod(int(side) for side in entry["shape"])
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(
-            name, f"dtype, shape and data_offsets of `{key}`", f"{type(error).__name__}: {error}"
-        ) from error
+        raise _damaged(name, f"dtype, shape and data_offsets of `{key}`", f"{type(error).__name__}: {error}") from error
     if not 0 <= begin <= end or (end - begin) * 8 != bits:
         raise _damaged(name, f"{bits // 8} bytes for `{key}`", f"data_offsets {begin}..{end}")
     if end > body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle  # only for the exception's class
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,9 +37,7 @@ MALFORMED = (
 
 def matches(path: Path, head: bytes) -> bool:
     """A zip archive, or a pickle of protocol 2 and up; the reader sorts out the rest."""
-    return head.startswith(b"PK\x03\x04") or (
-        head[:1] == PICKLE and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
-    )
+    return head.startswith(b"PK\x03\x04") or (head[:1] == PICKLE and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"))
 
 
 def read(path: Path) -> RawCheckpoint:
@@ -54,8 +53,7 @@ def read(path: Path) -> RawCheckpoint:
         raise CheckpointError(
             f"{path.name} holds no weights.",
             expected=f"a state dict, bare or under {', '.join(WRAPPERS[:4])}",
-            got=f"{type(loaded).__name__}"
-            + (f" with keys {list(loaded)[:5]}" if isinstance(loaded, Mapping) else ""),
+            got=f"{type(loaded).__name__}" + (f" with keys {list(loaded)[:5]}" if isinstance(loaded, Mapping) else ""),
             do="Save model.state_dict() with torch.save and try again.",
         )
     return RawCheckpoint(path.name, "torch", tensors, metadata)
@@ -63,7 +61,9 @@ def read(path: Path) -> RawCheckpoint:
 
 def _load(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about pickle protocols, which the error below explains better
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except MALFORMED as error:
         wanted = foreign_globals(path)
         if wanted:
@@ -94,9 +94,7 @@ def _unwrap(loaded: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if not isinstance(loaded, Mapping):
             return {}, metadata
         tensors = {str(key): value for key, value in loaded.items() if isinstance(value, Tensor)}
-        metadata |= {
-            str(key): v for key, v in loaded.items() if v is None or isinstance(v, bool | int | float | str)
-        }
+        metadata |= {str(key): v for key, v in loaded.items() if v is None or isinstance(v, bool | int | float | str)}
         inner = next((loaded[key] for key in WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
         if inner is None:
             return {key: _plain(tensor) for key, tensor in _strip(tensors).items()}, metadata
