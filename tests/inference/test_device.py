@@ -51,8 +51,7 @@ def test_the_model_given_is_not_modified(any_model, stored, precision):
     Stylizer(any_model, "cpu", precision)(torch.rand(1, 3, 20, 20))
     after = any_model.network.state_dict()
     assert all(
-        torch.equal(after[name], tensor) and after[name].dtype == tensor.dtype
-        for name, tensor in before.items()
+        torch.equal(after[name], tensor) and after[name].dtype == tensor.dtype for name, tensor in before.items()
     )
 
 

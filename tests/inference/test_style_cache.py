@@ -32,9 +32,7 @@ def test_a_picture_changed_in_place_is_encoded_again(any_style):
     stylizer, photo = Stylizer(any_style, "cpu"), torch.rand(1, 3, 16, 16)
     stylizer(photo, style)
     array[:] = 0.9  # behind torch's back
-    assert torch.allclose(
-        stylizer(photo, style).double(), expected(photo, torch.full((1, 3), 0.9)), atol=1e-6
-    )
+    assert torch.allclose(stylizer(photo, style).double(), expected(photo, torch.full((1, 3), 0.9)), atol=1e-6)
 
 
 def test_the_cache_is_bounded(any_style):

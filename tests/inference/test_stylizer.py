@@ -137,6 +137,14 @@ def test_where_no_layer_reaches_the_photo_stays(conditional):
     assert (everywhere[..., 12:] - photo[..., 12:]).abs().mean() > 0.05
 
 
+def test_the_mask_and_the_layers_masks_multiply(fixed):
+    photo, mask, own = torch.rand(1, 3, 24, 20), torch.rand(24, 20), torch.rand(24, 20)
+    stylizer = Stylizer(fixed, "cpu")
+    out = stylizer(photo, [StyleLayer("only", 1, own)], mask=mask).double()
+    expected = photo.double() + mask.double() * own.double() * (stylizer(photo).double() - photo.double())
+    assert torch.allclose(out, expected, atol=1e-6)
+
+
 def test_a_masked_layer_alone_equals_the_style_under_a_mask(conditional):
     photo, mask = torch.rand(1, 3, 24, 20), torch.rand(24, 20) * 0.8 + 0.1
     stylizer = Stylizer(conditional, "cpu")
