@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core.architectures.transformer_net import CHOICES
 from ..core.errors import ConfigError
+from ..core.losses.statistics import STATISTICS
 
 METHODS = ("vanilla", "in", "cin")
+UPSAMPLINGS = CHOICES["upsampling"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ class TrainArgs:
     """Layers of the style loss and their weights."""
     content_layers: tuple[str, ...] = ("relu4_1",)
     """Layers of the content loss."""
+    statistic: str = "gram"
+    """What of the features is style: gram | mean-std | covariance | mrf."""
+    content: str = "perceptual"
+    """What of the photo is kept: perceptual (features) | pixel."""
+    tv_weight: float = 0.0
+    """Total variation; 0 is best with nearest upsampling, which leaves no checkerboard to smooth away."""
+    upsampling: str = "nearest"
+    """nearest | bilinear | transposed."""
     bf16: bool = True
     """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
     save_every_s: float = 120.0
@@ -77,6 +88,9 @@ class TrainArgs:
             (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
             (self.batch >= 1, "batch", "at least 1", str(self.batch)),
             (0 <= self.ema < 1, "ema", "0 ≤ ema < 1", str(self.ema)),
+            (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
+            (self.content in ("perceptual", "pixel"), "content", "perceptual | pixel", self.content),
+            (self.upsampling in UPSAMPLINGS, "upsampling", " | ".join(UPSAMPLINGS), self.upsampling),
             (self.content_target > 0, "content_target", "above 0", str(self.content_target)),
         ]
         for fine, option, expected, got in problems:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.errors import ImageError, TrainingError
 from ..core.images import resize_short_side
+from .task import Batches
 
 log = logging.getLogger("brushwork.trainers")
 
@@ -48,19 +49,20 @@ def read_rgb(path: Path, short_side_px: int | None = None) -> Tensor:
     return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
 
 
-class PhotoFolder:
+class PhotoBatches:
     """Endless random crops from a folder.
 
     Args:
         folder: Searched recursively.
         size_px: Side of the crops.
+        size: Photos of a batch.
         seed: Of order and crops.
 
     Raises:
         TrainingError: The folder is missing or holds no picture.
     """
 
-    def __init__(self, folder: Path, size_px: int, seed: int) -> None:
+    def __init__(self, folder: Path, size_px: int, size: int, seed: int) -> None:
         self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
         if not self.paths:
             raise TrainingError(
@@ -69,13 +71,18 @@ class PhotoFolder:
                 got="a folder without pictures" if folder.is_dir() else "no such folder",
                 do="Give a folder of ordinary photos with --photos.",
             )
-        self.size_px, self.seed = size_px, seed
+        self.size_px, self.size, self.seed = size_px, size, seed
         self._bad: set[Path] = set()
 
-    def batch(self, step: int, batch: int) -> Tensor:
-        """The photos of one step: (batch, 3, size, size), 0..1; the same for the same step, always."""
+    def batch(self, step: int) -> tuple[Tensor]:
+        """The photos of one step: (size, 3, size_px, size_px), 0..1; the same for the same step, always."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        return torch.cat([self._crop(step * batch + i, generator) for i in range(batch)])
+        return (torch.cat([self._crop(step * self.size + i, generator) for i in range(self.size)]),)
+
+    def sample(self, count: int) -> Tensor:
+        """The first `count` photos of the sequence, (count, 3, size_px, size_px)."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003)
+        return torch.cat([self._crop(i, generator) for i in range(count)])
 
     def _crop(self, index: int, generator: torch.Generator) -> Tensor:
         """Photo number `index` of the endless shuffled sequence, skipping files that cannot be read."""
@@ -111,15 +118,15 @@ class PhotoFolder:
         return crop.flip(-1) if mirror < 0.5 else crop
 
 
-def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3) -> Generator[Tensor, None, None]:
+def prefetch(batches: Batches, first_step: int, *, ahead: int = 3) -> Generator[tuple[Tensor, ...], None, None]:
     """Batches from `first_step` on, decoded by a thread while the network computes.
 
     A thread and not worker processes: inside ComfyUI the pack's classes cannot be pickled.
     """
-    ready: queue.Queue[Tensor | BaseException] = queue.Queue(ahead)
+    ready: queue.Queue[tuple[Tensor, ...] | BaseException] = queue.Queue(ahead)
     stop = threading.Event()
 
-    def put(item: Tensor | BaseException) -> None:
+    def put(item: tuple[Tensor, ...] | BaseException) -> None:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
                 ready.put(item, timeout=0.2)
@@ -129,7 +136,7 @@ def prefetch(photos: PhotoFolder, first_step: int, batch: int, *, ahead: int = 3
         step = first_step
         try:
             while not stop.is_set():
-                put(photos.batch(step, batch))
+                put(batches.batch(step))
                 step += 1
         except BaseException as error:  # noqa: BLE001 - carried to the training thread and raised there
             put(error)

@@ -15,9 +15,10 @@ from ..core.checkpoints.native import save_checkpoint
 from ..core.errors import BrushworkError, TrainingError
 from ..core.style_model import StyleModel
 from .args import TrainArgs
-from .data import PhotoFolder, prefetch
-from .feed_forward import FeedForwardTask, StepLosses
+from .data import prefetch
+from .methods import make_task
 from .state import load_state, save_state, state_path
+from .task import StepLosses, Task
 
 FINAL_RATE = 0.05
 WARM_UP_STEPS = 50
@@ -56,9 +57,9 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         TrainingError: No photos, or a loss that is not finite.
         BrushworkError: Files that cannot be read or written.
     """
-    task = FeedForwardTask(args)
+    task: Task = make_task(args)
     network = task.network.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
-    optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate)
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     step, seconds = 0, 0.0
     sidecar = state_path(args.out)
@@ -77,21 +78,19 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
             "size_px": args.size_px,
             "content_target": args.content_target,
         }
-        copy = task.rebuild()
-        copy.load_state_dict(average if args.ema else network.state_dict())
-        return StyleModel(copy, task.spec(record))
+        return task.finished(average if args.ema else network.state_dict(), record)
 
     def save() -> None:
         save_state(sidecar, network, average, optimizer, task.state(), {"step": step, "seconds": seconds})
         save_checkpoint(model(), args.out)
 
     began, earlier, saved = time.monotonic(), seconds, time.monotonic()
-    photos = prefetch(PhotoFolder(args.photos, args.size_px, args.seed), step, args.batch)
+    batches = prefetch(task.batches, step)
     try:
         while (done := fraction(args, step, seconds)) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = args.learning_rate * schedule(done, step)
-            losses = task.step(next(photos), step)
+            losses = task.step(next(batches), step)
             if not torch.isfinite(losses.total):
                 raise TrainingError(
                     f"The loss became {float(losses.total)} at step {step}.",
@@ -118,7 +117,7 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         save()
         raise
     finally:
-        photos.close()
+        batches.close()
     return args.out
 
 

@@ -33,7 +33,7 @@ class JsonLines:
             "seconds": round(progress.seconds, 2),
             "style": round(losses.style, 5),
             "content": round(losses.content, 5),
-            "identity": round(losses.identity, 5),
+            **{name: round(value, 5) for name, value in losses.more.items()},
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -13,7 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .functional import gram_matrix
+from .statistics import Description, Gram, StyleStatistic
+
+SMALLEST_DISTANCE = 1e-12
 
 
 class LossNetwork(Protocol):
@@ -26,73 +28,82 @@ class LossNetwork(Protocol):
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The parts of one evaluation; each a scalar tensor, or (B,) before reduction."""
+    """The parts of one evaluation, each (B,)."""
 
     style: Tensor
     content: Tensor
     per_layer: Mapping[str, Tensor] = field(default_factory=dict)
+    """Style loss by layer, before the weights."""
 
 
 @dataclass(frozen=True)
 class StyleTargets:
-    """Gram matrices of one or several paintings, and how far the average photo is from each.
+    """Statistics of one or several paintings, and how far the average photo is from each.
 
     The distance makes `style = 1` mean "no nearer to the painting than a photo" for every painting and layer, so
     that one weight suits all.
     """
 
-    grams: Mapping[str, Tensor]
-    """layer → (S, C, C)."""
+    statistics: Mapping[str, Description]
+    """layer → tensors (S, …)."""
     photo_distance: Mapping[str, Tensor]
-    """layer → (S,): mean ‖G(photo) − G_s‖² / C² over sample photos."""
-
-    def stack(self, other: StyleTargets) -> StyleTargets:
-        """Targets of both, self's styles first."""
-        return StyleTargets(
-            {k: torch.cat([v, other.grams[k]]) for k, v in self.grams.items()},
-            {k: torch.cat([v, other.photo_distance[k]]) for k, v in self.photo_distance.items()},
-        )
+    """layer → (S,): mean distance of sample photos."""
 
 
 class PerceptualLoss:
     """Style and content loss of stylized pictures.
 
-    style   = Σ_l w_l ‖G_l(y) − G_l(s)‖² / D_l(s) / Σ w,   D the mean distance of photos to the painting
+    style   = Σ_l w_l · d_l(y, s) / D_l(s) / Σ w,   d the distance of statistics, D its mean over photos
     content = Σ_l mean (F_l(y) − F_l(x))² / var F_l(x) / n
 
     Args:
         network: Loss network, frozen.
         style_layers: layer → weight w_l.
-        content_layers: Layers of the content term.
+        content_layers: Layers of the content term; empty: the pixels themselves.
+        statistic: What is compared; Gram matrices by default.
     """
 
-    def __init__(self, network: LossNetwork, style_layers: Mapping[str, float], content_layers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        network: LossNetwork,
+        style_layers: Mapping[str, float],
+        content_layers: Sequence[str],
+        statistic: StyleStatistic | None = None,
+    ) -> None:
         self.network = network
         self.style_layers = dict(style_layers)
         self.content_layers = tuple(content_layers)
+        self.statistic = statistic or Gram()
 
     @torch.no_grad()
     def style_targets(self, paintings: Sequence[Tensor], photos: Tensor) -> StyleTargets:
         """Targets for paintings of any size.
 
         Args:
-            paintings: Each (1, 3, h, w), 0..1.
+            paintings: Each (1 or more, 3, h, w), 0..1; several in one tensor are several styles.
             photos: (N, 3, H, W), 0..1: the sample that defines the distance.
         """
         layers = list(self.style_layers)
-        photo_grams = {k: gram_matrix(f) for k, f in self.network.features(photos, layers).items()}
-        grams: dict[str, list[Tensor]] = {k: [] for k in layers}
+        described: dict[str, list[Description]] = {k: [] for k in layers}
         for painting in paintings:
             for k, f in self.network.features(painting, layers).items():
-                grams[k].append(gram_matrix(f))
-        stacked = {k: torch.cat(v) for k, v in grams.items()}
-        distance = {k: torch.stack([(photo_grams[k] - gram).square().mean() for gram in stacked[k]]) for k in layers}
-        return StyleTargets(stacked, distance)
+                described[k].append(self.statistic.describe(f))
+        statistics = {k: tuple(torch.cat(part) for part in zip(*v, strict=True)) for k, v in described.items()}
+        sample = self.network.features(photos, layers)
+        distance: dict[str, Tensor] = {}
+        for k, target in statistics.items():
+            count = target[0].shape[0]
+            per_style = [
+                self.statistic.distance(sample[k], tuple(part[i : i + 1] for part in target)).mean()
+                for i in range(count)
+            ]
+            distance[k] = torch.stack(per_style).clamp_min(SMALLEST_DISTANCE)
+        return StyleTargets(statistics, distance)
 
     @torch.no_grad()
     def content_targets(self, photos: Tensor) -> dict[str, Tensor]:
         """Features of the photos at the content layers."""
-        return self.network.features(photos, self.content_layers)
+        return self.network.features(photos, self.content_layers) if self.content_layers else {"pixels": photos}
 
     def __call__(
         self, stylized: Tensor, content_targets: Mapping[str, Tensor], targets: StyleTargets, style: Tensor
@@ -113,13 +124,12 @@ class PerceptualLoss:
         per_layer: dict[str, Tensor] = {}
         total = stylized.new_zeros(stylized.shape[0], dtype=torch.float32)
         for k, weight in self.style_layers.items():
-            distance = (gram_matrix(features[k]) - targets.grams[k][style]).square().mean((1, 2))
-            per_layer[k] = distance / targets.photo_distance[k][style]
+            goal = tuple(part[style] for part in targets.statistics[k])
+            per_layer[k] = self.statistic.distance(features[k], goal) / targets.photo_distance[k][style]
             total = total + weight * per_layer[k]
         content = torch.zeros_like(total)
-        for k in self.content_layers:
-            target = content_targets[k].float()
-            error = (features[k].float() - target).square().mean((1, 2, 3))
+        for k, wanted in content_targets.items():
+            target, own = wanted.float(), (stylized if k == "pixels" else features[k]).float()
+            error = (own - target).square().mean((1, 2, 3))
             content = content + error / target.var(dim=(1, 2, 3)).clamp_min(1e-8)
-        scale = sum(self.style_layers.values())
-        return LossTerms(total / scale, content / max(1, len(self.content_layers)), per_layer)
+        return LossTerms(total / sum(self.style_layers.values()), content / len(content_targets), per_layer)

@@ -13,7 +13,7 @@ from brushwork.core.losses import (
     style_loss,
     total_variation_loss,
 )
-from brushwork.core.losses.exposure import exposure, restore_exposure
+from brushwork.core.exposure import exposure, restore_exposure
 from brushwork.core.losses.ssim import ssim
 
 

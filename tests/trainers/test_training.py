@@ -14,7 +14,7 @@ import torch
 from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
 from brushwork.trainers.args import TrainArgs
-from brushwork.trainers.data import PhotoFolder
+from brushwork.trainers.data import PhotoBatches
 from brushwork.trainers.interrupt import InterruptBetweenSteps
 from brushwork.trainers.loop import train
 from brushwork.trainers.state import state_path
@@ -115,18 +115,18 @@ def test_bad_files_are_skipped_and_named_once(args: TrainArgs, caplog: pytest.Lo
     (args.photos / "cut.png").write_bytes((args.photos / "0.png").read_bytes()[:200])
     Image.new("L", (1, 1)).save(args.photos / "one-px.png")
     Image.new("CMYK", (80, 80)).save(args.photos / "cmyk.jpg")
-    photos = PhotoFolder(args.photos, 64, 0)
+    photos = PhotoBatches(args.photos, 64, 2, 0)
     for step in range(10):
-        assert photos.batch(step, 2).shape == (2, 3, 64, 64)
+        assert photos.batch(step)[0].shape == (2, 3, 64, 64)
     named = [r.getMessage() for r in caplog.records]
     assert sorted("empty" in m or "cut" in m for m in named) == [True, True]
 
 
 def test_the_same_step_gives_the_same_photos(args: TrainArgs) -> None:
-    one, two = PhotoFolder(args.photos, 64, 3), PhotoFolder(args.photos, 64, 3)
-    two.batch(0, 2)
-    assert torch.equal(one.batch(5, 2), two.batch(5, 2))
-    assert not torch.equal(one.batch(5, 2), PhotoFolder(args.photos, 64, 4).batch(5, 2))
+    one, two = PhotoBatches(args.photos, 64, 2, 3), PhotoBatches(args.photos, 64, 2, 3)
+    two.batch(0)
+    assert torch.equal(one.batch(5)[0], two.batch(5)[0])
+    assert not torch.equal(one.batch(5)[0], PhotoBatches(args.photos, 64, 2, 4).batch(5)[0])
 
 
 def test_no_photos_is_explained(args: TrainArgs, tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""The weight of style, steered so that every painting ends at the same distance from the photo."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+START = 10.0
+RATE = 0.02
+"""How fast log λ answers to the relative distance of the content loss from its target."""
+LOWEST, HIGHEST = -1.0, 6.0
+"""Bounds of log λ."""
+
+
+class Balance:
+    """λ per painting: rises while the content loss is below the target, falls while it is above.
+
+    Args:
+        slots: Number of paintings.
+        content_target: The content loss to hold.
+    """
+
+    def __init__(self, slots: int, content_target: float) -> None:
+        self.target = content_target
+        self.log_weight = torch.full((slots,), START).log()
+
+    def total(self, style: Tensor, content: Tensor, index: Tensor) -> Tensor:
+        """(λ · style + content) / (1 + λ) · start, summed over the batch; then λ takes its step.
+
+        Divided by 1 + λ so that the balance never changes the size of the steps.
+        """
+        weight = self.log_weight[index].exp()
+        total = ((weight * style + content) / (1 + weight) * START).sum()
+        change = RATE * (1 - content.detach() / self.target).clamp(-1, 1)
+        self.log_weight.index_add_(0, index, change)
+        self.log_weight.clamp_(LOWEST, HIGHEST)
+        return total

@@ -1,0 +1,64 @@
+"""CIN: many paintings in one net, and the photo itself as one more style   (Dumoulin et al. 2017, arXiv 1610.07629)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..core.exposure import restore_exposure
+from ..core.losses.ssim import ssim
+from ..core.spec import IDENTITY, StyleInfo
+from .args import TrainArgs
+from .feed_forward import FeedForwardTask, one_hot
+from .task import StepLosses
+
+IDENTITY_WEIGHT = 10.0
+IDENTITY_SHARE = 2
+"""Turns of the identity style for one of each painting: it must carry every detail, and learns slowest."""
+
+
+class ConditionalTask(FeedForwardTask):
+    """Every photo of a batch has one style, in an order that treats all paintings alike.
+
+    The last style is the identity: strength is a mix of γ and β towards it. Instance normalization discards the
+    photo's exposure, so the identity is compared after exposure was restored, as it is when it is used.
+    """
+
+    def __init__(self, args: TrainArgs) -> None:
+        self.count = len(args.styles) + 1
+        super().__init__(args, "conditional_transformer_net", {"norm": "conditional", "styles": self.count})
+
+    def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
+        """Losses of one batch (B, 3, H, W)."""
+        (photos,) = batch
+        index = self._styles_of(step, len(photos))
+        stylized = self.stylize(photos, one_hot(index, self.count))
+        identity = index == self.count - 1
+        total, style, content, more = stylized.new_zeros(()), 0.0, 0.0, {}
+        if not identity.all():
+            total, style, content = self.painted(stylized[~identity], photos[~identity], index[~identity])
+        if identity.any():
+            error = identity_loss(stylized[identity], photos[identity])
+            total = total + IDENTITY_WEIGHT * error.sum()
+            more = {"identity": float(error.detach().mean())}
+        return StepLosses(total / len(photos), style, content, more)
+
+    def styles(self) -> tuple[StyleInfo, ...]:
+        """The paintings, then the identity."""
+        return (*super().styles(), StyleInfo(IDENTITY, title="The photo itself"))
+
+    def _styles_of(self, step: int, batch: int) -> Tensor:
+        """Style indices of a step: consecutive pieces of an endless sequence of permutations."""
+        turns = torch.cat([torch.arange(self.count), torch.full((IDENTITY_SHARE - 1,), self.count - 1)])
+        indices = []
+        for i in range(step * batch, (step + 1) * batch):
+            turn, place = divmod(i, len(turns))
+            generator = torch.Generator().manual_seed(self.args.seed * 104_729 + turn)
+            indices.append(turns[torch.randperm(len(turns), generator=generator)[place]])
+        return torch.stack(indices)
+
+
+def identity_loss(stylized: Tensor, photos: Tensor) -> Tensor:
+    """|y − x| + ½ (1 − SSIM) with exposure restored, shape (B,)."""
+    restored = restore_exposure(stylized, photos)
+    return (restored - photos).abs().mean((1, 2, 3)) + 0.5 * (1 - ssim(restored, photos))

@@ -1,0 +1,22 @@
+"""Which task a method's name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .args import TrainArgs
+from .cin import ConditionalTask
+from .instance import InstanceTask
+from .task import Task
+from .vanilla import VanillaTask
+
+TASKS: dict[str, Callable[[TrainArgs], Task]] = {
+    "vanilla": VanillaTask,
+    "in": InstanceTask,
+    "cin": ConditionalTask,
+}
+
+
+def make_task(args: TrainArgs) -> Task:
+    """The task of `args.method`."""
+    return TASKS[args.method](args)

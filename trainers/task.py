@@ -1,0 +1,54 @@
+"""What the loop asks of a method: batches, the loss of a step, and the finished model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from ..core.style_model import StyleModel
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """One step: what is differentiated, and what is shown."""
+
+    total: Tensor
+    style: float
+    content: float
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Further terms by name, e.g. `identity`."""
+
+
+class Batches(Protocol):
+    """A source of training data: the same batch for the same step, always."""
+
+    def batch(self, step: int) -> tuple[Tensor, ...]:
+        """Tensors with a leading batch dimension."""
+        ...
+
+
+class Task(Protocol):
+    """One method's part of a training run."""
+
+    network: nn.Module
+    """What is trained: the loop steps its parameters that require gradients."""
+    batches: Batches
+
+    def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
+        """Losses of one batch."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What must survive a resume besides the weights."""
+        ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Inverse of `state`."""
+        ...
+
+    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
+        """The model that a state dict of `network` makes."""
+        ...
