@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from ..core.checkpoints import load_checkpoint
 from ..core.errors import BrushworkError
 from ..core.hub import (
     HubSource,
@@ -79,6 +78,8 @@ def load(model: str, companion: str, progress: Callable[[int, int], None]) -> Ho
         paths = tuple(resolve_model(_plain(name), folders, progress) for name in (model, companion))
     key = tuple(_stamp(path) for path in paths)
     if key not in _loaded:
+        from ..core.checkpoints import load_checkpoint  # the readers of all formats: half of the pack's import time
+
         with _host.ordinary_tensors():
             style_model = load_checkpoint(*paths)
         _host.log.info("loaded %s from %s", style_model.spec.architecture, " + ".join(path.name for path in paths))

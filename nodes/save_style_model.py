@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io, ui
 
-from ..core.checkpoints import save_checkpoint
 from . import _file_name, _host, _types
 from ._hosted_model import HostedModel
 
@@ -53,6 +52,8 @@ class SaveStyleModel(io.ComfyNode):
     @classmethod
     def execute(cls, style_model: HostedModel, filename: str, dtype: str, overwrite: bool) -> io.NodeOutput:
         """Write the file."""
+        from ..core.checkpoints import save_checkpoint  # late for a quick start, as in _library
+
         path = _file_name.target(_host.model_folders()[0], filename, overwrite=overwrite)
         save_checkpoint(style_model.model, path, dtype=DTYPES[dtype])
         _host.log.info("saved %s", path)

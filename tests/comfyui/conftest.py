@@ -176,6 +176,7 @@ def save_tiny_models(folder: Path) -> None:
             if isinstance(module, torch.nn.Conv2d):  # so that random weights give pictures, not black or grey
                 torch.nn.init.kaiming_normal_(module.weight)
                 if module.out_channels == 3 and module.bias is not None:
+                    module.weight.data *= 5
                     torch.nn.init.constant_(module.bias, 0.5)
             elif isinstance(module, ConditionalInstanceNorm):  # fresh ones are the same for every style
                 torch.nn.init.normal_(module.bias)

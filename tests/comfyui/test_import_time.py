@@ -9,8 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.comfyui
 
-LIMIT_S = 0.6
-"""Four times the bar: a busy machine must not fail a test. The bar itself, 0.15 s, is measured in benchmarks/."""
+LIMIT_S = 0.3
+"""Processor time, twice the bar: a busy machine must not fail a test. The bar, 0.15 s, is measured in benchmarks/."""
 
 SCRIPT = """
 import asyncio, importlib.util, sys, time
@@ -22,7 +22,7 @@ args.cpu = True
 import utils.extra_config, execution, server, nodes
 import comfy_api.latest, comfy.model_patcher, comfy.utils, folder_paths
 known = set(sys.modules)
-start = time.perf_counter()
+start = time.process_time()
 path = sys.argv[1]
 locate = importlib.util.spec_from_file_location
 spec = locate("pack_under_test", path + "/__init__.py", submodule_search_locations=[path])
@@ -34,15 +34,13 @@ async def load():
     await extension.on_load()
     return await extension.get_node_list()
 count = len(asyncio.run(load()))
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 foreign = sorted({name.split(".")[0] for name in set(sys.modules) - known} - {"pack_under_test"})
 print("RESULT", count, seconds, *foreign)
 """
 
 
-def test_importing_the_pack_is_quick_and_pulls_nothing_heavy(
-    comfyui: tuple[Path, str], base_folder: Path, record_property: pytest.FixtureRequest
-) -> None:
+def test_importing_the_pack_is_quick_and_pulls_nothing_heavy(comfyui: tuple[Path, str], base_folder: Path) -> None:
     folder, python = comfyui
     pack = base_folder / "custom_nodes" / "comfyui-brushwork"
     seconds = []
@@ -56,5 +54,5 @@ def test_importing_the_pack_is_quick_and_pulls_nothing_heavy(
         assert int(count) == 8
         assert not {"huggingface_hub", "onnx", "tifffile", "tqdm", "torchvision"} & set(foreign)
         seconds.append(float(took))
-    print(f"\nimporting the pack took {min(seconds):.3f} s")
+    print(f"\nimporting the pack took {min(seconds):.3f} s of processor time")
     assert min(seconds) < LIMIT_S

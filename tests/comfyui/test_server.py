@@ -42,8 +42,8 @@ def prompt(model: str, *, strength: float = 1.0, batch: int = 1, side: int = 64,
 
 def steps(messages: list, node: str = "3") -> list[tuple[int, int]]:
     """(value, max) of the progress messages of a node, in order."""
-    found = [data for message in messages if isinstance(message, tuple) for kind, data in [message]
-             if kind == "progress" and data.get("node") == node]  # fmt: skip
+    texts = [message for message in messages if isinstance(message, tuple)]
+    found = [data for kind, data in texts if kind == "progress" and data.get("node") == node]
     return [(int(data["value"]), int(data["max"])) for data in found]
 
 
