@@ -33,9 +33,15 @@ class Batches(Protocol):
 class Task(Protocol):
     """One method's part of a training run."""
 
-    network: nn.Module
-    """What is trained: the loop steps its parameters that require gradients."""
-    batches: Batches
+    @property
+    def network(self) -> nn.Module:
+        """What is trained: the loop steps its parameters that require gradients."""
+        ...
+
+    @property
+    def batches(self) -> Batches:
+        """Where the training data come from."""
+        ...
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch."""
