@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import BrushworkError
 from ..core.hub import (
     ListedModel,
+    ProgressFn,
     WeightEntry,
     download_weights,
     list_models,
@@ -65,19 +67,24 @@ def models_folders(given: Path | None) -> list[Path]:
     return [Path(named).expanduser()] if named else []
 
 
-def progress_bar(label: str) -> Callable[[int, int], None]:
-    """A progress function for downloads that draws on stderr; silent where stderr is no terminal."""
-    from tqdm import tqdm
-
-    bar: Any = tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, disable=None, leave=False)
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[ProgressFn]:
+    """A progress function for downloads that draws on stderr; nothing where there is no download or no terminal."""
+    bars: list[Any] = []
 
     def show(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
+        if not bars:
+            from tqdm import tqdm
 
-    return show
+            bars.append(tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, disable=None, leave=False))
+        bars[0].total = total
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars:
+            bar.close()  # an error message gets a line of its own
 
 
 def _list(folders: list[Path], as_json: bool, styles: bool) -> int:
@@ -130,7 +137,9 @@ def _get(reference: str, folders: list[Path]) -> int:
         return 0
     folder = folders[0] if folders else None
     for wanted in (entry, *(manifest[companion] for companion in entry.companions)):
-        print(download_weights(wanted, folder, progress_bar(wanted.id)))
+        with progress_bar(wanted.id) as progress:
+            path = download_weights(wanted, folder, progress)
+        print(path)
     return 0
 
 

@@ -250,7 +250,7 @@ def test_places_are_huggingface_hubs_own(tmp_path, monkeypatch):
         {},
         {"XDG_CACHE_HOME": str(tmp_path / "xdg")},
         {"HF_HOME": str(tmp_path / "home")},
-        {"HF_HUB_CACHE": "~/b", "HF_ASSETS_CACHE": str(tmp_path)},
+        {"HF_HUB_CACHE": str(tmp_path / "b"), "HF_ASSETS_CACHE": str(tmp_path)},
     ]
     command = [sys.executable, "-c", CONSTANTS, json.dumps(cases)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
