@@ -50,9 +50,13 @@ def torch_device() -> torch.device:
 
 
 def manage(network: nn.Module) -> Any:
-    """Hand a network to ComfyUI's memory management: it leaves the device when others need the room."""
+    """Hand a network to ComfyUI's memory management: it leaves the device when others need the room.
+
+    It starts on the offload device: the bookkeeping counts a network as loaded only when it moved it itself.
+    """
     patcher = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    return patcher(network, load_device=torch_device(), offload_device=mm.unet_offload_device())
+    offload = mm.unet_offload_device()
+    return patcher(network.to(offload), load_device=torch_device(), offload_device=offload)
 
 
 def make_room(patcher: Any, bytes_needed: float) -> None:

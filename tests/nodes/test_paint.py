@@ -87,10 +87,11 @@ def test_another_error_is_not_taken_for_memory(stylize, host, monkeypatch) -> No
     assert host.emptied == 0
 
 
-def test_the_network_is_prepared_once_for_all_strengths(stylize, hosted) -> None:
-    for strength in (1.0, 0.5):
-        stylize("conditional", photos(), strength=strength)
-    assert len(hosted["conditional"]._ready) == 1
+def test_the_network_is_prepared_once_for_all_strengths_and_sizes(hosted) -> None:
+    model = hosted["conditional"]
+    first = model.stylizer("auto", torch.zeros(1, 3, 8, 8))
+    assert model.stylizer("auto", torch.zeros(4, 3, 30, 9)) is first
+    assert model.stylizer("fast", torch.zeros(1, 3, 8, 8)) is not first
 
 
 def test_a_mask_of_another_size_leaves_the_photo_where_it_is_black(stylize) -> None:
