@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import BrushworkError
 from ..core.hub import (
     ListedModel,
-    ProgressFn,
     WeightEntry,
     download_weights,
     list_models,
@@ -67,24 +65,44 @@ def models_folders(given: Path | None) -> list[Path]:
     return [Path(named).expanduser()] if named else []
 
 
-@contextlib.contextmanager
-def progress_bar(label: str) -> Iterator[ProgressFn]:
-    """A progress function for downloads that draws on stderr; nothing where there is no download or no terminal."""
-    bars: list[Any] = []
+class ProgressBar:
+    """A progress function for downloads that draws on stderr; nothing without a download or a terminal.
 
-    def show(done: int, total: int) -> None:
-        if not bars:
+    Used in a `with` block, it leaves the line to an error message that comes next.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Draw; a finished bar makes room for the next download."""
+        if self._bar is None:
             from tqdm import tqdm
 
-            bars.append(tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, disable=None, leave=False))
-        bars[0].total = total
-        bars[0].update(done - bars[0].n)
+            look: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+            self._bar = tqdm(desc=self._label, total=total, file=sys.stderr, disable=None, **look)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self.close()
 
-    try:
-        yield show
-    finally:
-        for bar in bars:
-            bar.close()  # an error message gets a line of its own
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def progress_bar(label: str) -> ProgressBar:
+    """A `ProgressFn` for `resolve_model` and its kin."""
+    return ProgressBar(label)
 
 
 def _list(folders: list[Path], as_json: bool, styles: bool) -> int:

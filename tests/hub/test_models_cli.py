@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,19 +89,37 @@ def test_get_of_nothing(brushwork, hub, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_bar_draws_on_a_terminal_and_leaves_the_line(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    with cli.progress_bar("candy") as bar:
+        for total in (2_000_000, 5_000_000):  # two files, one behind the other
+            bar(total // 2, total)
+            bar(total, total)
+        bar(1, 10)
+    assert "candy" in screen.getvalue()
+    assert "/2.00M" in screen.getvalue()
+    assert "/5.00M" in screen.getvalue()
+    assert screen.getvalue().endswith("\r")
+
+
 RUN = """
-import argparse, sys
-from brushwork.cli import models
-parser = argparse.ArgumentParser()
-models.add_parser(parser.add_subparsers())
-args = parser.parse_args(["models", *sys.argv[1:]])
-sys.exit(args.run(args))
+import sys
+from brushwork.cli.main import main
+sys.exit(main(["models", *sys.argv[1:]]))
 """
 
 
 def test_in_a_process_of_its_own(candy, hub_env, python_command):
     """HF_ENDPOINT and HF_HOME as users set them, read by huggingface_hub at import."""
     command = python_command(RUN, "get", "onnx-candy-9")
+    refused = subprocess.run(python_command(RUN, "get", "onnx-candy-8"), capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert [line.split(":")[0].strip() for line in refused.stderr.splitlines()[1:]] == ["expected", "got", "do"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     path = Path(done.stdout.strip())
