@@ -34,9 +34,7 @@ class MicroASTConfig:
 
 def conv(channels: int, width: int, kernel: int, stride: int = 1, *, groups: int = 1) -> nn.Conv2d:
     """Convolution with reflection padding."""
-    return nn.Conv2d(
-        channels, width, kernel, stride, padding=kernel // 2, groups=groups, padding_mode="reflect"
-    )
+    return nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, groups=groups, padding_mode="reflect")
 
 
 class ResidualBlock(nn.Module):
@@ -132,15 +130,25 @@ class MicroAST(StyleNetwork):
         return tuple(parts)
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
-        """(B, 3, H, W) in 0..1 → (B, 3, 4⌈⌈H/2⌉/2⌉, …), not clamped. α acts on the statistics only."""
+        """(B, 3, H, W) in 0..1 → (B, 3, 4⌈⌈H/2⌉/2⌉, …), not clamped.
+
+        α mixes the style's code with the photo's own, of which the network makes the photo again. The α of the
+        authors' release mixes features instead, and leaves the range of the decoder: with the published weights
+        the picture is a plain colour at 0.8 already.
+        """
         style = need_style(style, type(self).__name__)
+        own = self.encode_style(x) if style.alpha < 1 else ()
         first, x = self.content_encoder(x)
         weights = style.weights
         if weights.ndim == 4:
             weights = style_maps(weights, (first.shape[-2], first.shape[-1]), STRIDE, style.features[0].dtype)
         mixed = [mix(weights, part) for part in style.features]
+        if own:
+            mixed = [
+                torch.lerp(of_photo[:, :, None, None], part, style.alpha)
+                for of_photo, part in zip(own, mixed, strict=True)
+            ]
         for block, (mean, std, weight, bias) in zip(self.decoder.blocks, (mixed[4:], mixed[:4]), strict=True):
-            matched = adaptive_instance_normalization(x, mean, std)
-            x = matched if style.alpha == 1 else torch.lerp(x, matched, style.alpha)
+            x = adaptive_instance_normalization(x, mean, std)
             x = block(x, weight.to(x.dtype), bias.to(x.dtype))
         return self.decoder.upsample(x)

@@ -2,7 +2,6 @@
 
 from ..style_model import StyleLayer, StyleModel, StyleSelection
 from .device import Precision, resolve_device
-from .strength import restore_exposure
 from .stylizer import ProgressFn, Stylizer
 
 __all__ = [
@@ -13,5 +12,4 @@ __all__ = [
     "StyleSelection",
     "Stylizer",
     "resolve_device",
-    "restore_exposure",
 ]

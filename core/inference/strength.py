@@ -6,7 +6,7 @@ Three parts work together, s being the strength:
    towards it, w ← s·w + (1−s)·identity (Dumoulin et al. 2017: convex combinations of γ and β); AdaIN has its
    α (Huang & Belongie 2017, eq. 14).
 2. Exposure. Instance normalization discards the photo's contrast and cast, so no identity style can give them
-   back: the painting's mean per channel and its common deviation move towards the photo's by 1 − s,
+   back: the painting's mean per channel and its common deviation move towards the photo's by 1 − s (core/exposure.py),
 
        y = (x − μ_x) · (s + (1−s) · σ_p / σ_x) + s · μ_x + (1−s) · μ_p,
 
@@ -20,18 +20,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-from torch import Tensor
-
 from ..architectures import StyleCode
 from ..errors import ConfigError
 from ..style_model import StyleModel
 
 BLEND_POWER = 4.0
 """k above. Chosen so that the distance to the photo grows evenly with s."""
-
-SMALLEST_DEVIATION = 1 / 255
-"""A flatter painting is a plain colour: stretched to the photo's contrast it would show rounding only."""
 
 
 def check_strength(strength: float) -> float:
@@ -56,9 +50,7 @@ def check_strength(strength: float) -> float:
 
 def has_inner_strength(model: StyleModel) -> bool:
     """Whether the network itself can paint less: an identity style to mix with, or AdaIN's α."""
-    return model.network.has_alpha or (
-        model.style_kind == "conditional" and model.spec.identity_index is not None
-    )
+    return model.network.has_alpha or (model.style_kind == "conditional" and model.spec.identity_index is not None)
 
 
 def weaken_code(model: StyleModel, code: StyleCode | None, strength: float) -> StyleCode | None:
@@ -75,31 +67,6 @@ def weaken_code(model: StyleModel, code: StyleCode | None, strength: float) -> S
     return replace(code, weights=weights)
 
 
-def restore_exposure(painting: Tensor, photo: Tensor, strength: float) -> Tensor:
-    """Part 2: move mean per channel and common σ of the painting towards the photo's by 1 − strength.
-
-    Args:
-        painting: (B, 3, H, W), floating point, 0..1.
-        photo: Same shape, dtype and device.
-        strength: 0..1; at 1 `painting` is returned as it is.
-
-    Returns:
-        (B, 3, H, W), not clamped; inputs are not modified.
-    """
-    if strength == 1:
-        return painting
-    mean, sigma = _mean_and_sigma(painting)
-    photo_mean, photo_sigma = _mean_and_sigma(photo)
-    scale = strength + (1 - strength) * photo_sigma / sigma.clamp_min(SMALLEST_DEVIATION)
-    return (painting - mean) * scale + torch.lerp(photo_mean, mean, strength)
-
-
 def blend_weight(strength: float, *, inner: bool) -> float:
     """Part 3: share of the painting in the pixel blend; `inner` as `has_inner_strength` says."""
     return 1 - (1 - strength) ** BLEND_POWER if inner else strength
-
-
-def _mean_and_sigma(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (B, 3, 1, 1) per channel; σ (B, 1, 1, 1) over all channels of the deviations from those means."""
-    variance, mean = torch.var_mean(image, (2, 3), correction=0, keepdim=True)
-    return mean, variance.mean(1, keepdim=True).sqrt()

@@ -11,11 +11,12 @@ from torch import Tensor
 from ..architectures import StyleCode
 from ..color import ColorMode, check_color_mode, preserve_color
 from ..errors import ConfigError, ImageError
+from ..exposure import restore_exposure
 from ..images import check_image, split_alpha
 from ..masks import check_mask, composite, resize_mask
 from ..style_model import StyleLayer, StyleModel, StyleSelection
 from .device import Precision, model_on, resolve_device, resolve_dtype
-from .strength import blend_weight, check_strength, has_inner_strength, restore_exposure, weaken_code
+from .strength import blend_weight, check_strength, has_inner_strength, weaken_code
 from .style_cache import StyleCache
 
 ProgressFn = Callable[[int, int], None]
@@ -117,12 +118,10 @@ class Stylizer:
         photo = content.to(self.device, work)
         painting = self.model.paint(photo, weaken_code(self.model, code, strength))
         if strength < 1:
-            painting = restore_exposure(painting, photo, strength).clamp(0, 1)
+            painting = restore_exposure(painting, photo, 1 - strength).clamp(0, 1)
         painting = preserve_color(painting, photo, mode)
         if strength < 1:
-            painting = torch.lerp(
-                photo, painting, blend_weight(strength, inner=has_inner_strength(self.model))
-            )
+            painting = torch.lerp(photo, painting, blend_weight(strength, inner=has_inner_strength(self.model)))
         return painting
 
     def _pictures_at_once(self, photo: Tensor) -> int:

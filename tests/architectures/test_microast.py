@@ -34,3 +34,5 @@ def test_alpha_moves_towards_the_style():
     outs = [net(x, StyleCode(torch.ones(1, 1), code, alpha)) for alpha in (0.0, 0.5, 1.0)]
     assert (outs[0] - outs[1]).abs().max() > 1e-6
     assert (outs[1] - outs[2]).abs().max() > 1e-6
+    own = net(x, StyleCode(torch.ones(1, 1), net.encode_style(x)))
+    assert torch.allclose(outs[0], own)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from brushwork.core.architectures import StyleCode
+from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.errors import ConfigError
-from brushwork.core.inference import Stylizer, restore_exposure
+from brushwork.core.exposure import restore_exposure
+from brushwork.core.inference import Stylizer
 from brushwork.core.inference.strength import blend_weight, weaken_code
 
 
@@ -48,7 +52,7 @@ def test_other_numbers_are_refused(fixed, bad):
 
 def test_exposure_is_the_formula_of_the_design():
     painting, photo, s = torch.rand(2, 3, 9, 8) * 0.4 + 0.2, torch.rand(2, 3, 9, 8), 0.3
-    out = restore_exposure(painting, photo, s).numpy()
+    out = restore_exposure(painting, photo, 1 - s).numpy()
     for x, p, y in zip(painting.double().numpy(), photo.double().numpy(), out, strict=True):
         mean_x, mean_p = (image.mean((1, 2), keepdims=True) for image in (x, p))
         sigma_x, sigma_p = (np.sqrt(((i - i.mean((1, 2), keepdims=True)) ** 2).mean()) for i in (x, p))
@@ -57,8 +61,8 @@ def test_exposure_is_the_formula_of_the_design():
 
 
 def test_at_strength_zero_the_exposure_is_the_photos():
-    out = restore_exposure(torch.rand(1, 3, 9, 8) * 0.1, torch.rand(1, 3, 9, 8) * 0.7 + 0.1, 0.0)
-    again = restore_exposure(out, out.roll(1, 2), 0.0)
+    out = restore_exposure(torch.rand(1, 3, 9, 8) * 0.1, torch.rand(1, 3, 9, 8) * 0.7 + 0.1)
+    again = restore_exposure(out, out.roll(1, 2))
     assert torch.allclose(out, again, atol=1e-6)
 
 
@@ -66,7 +70,7 @@ def test_at_strength_zero_the_exposure_is_the_photos():
 def test_flat_pictures_do_not_explode(flat):
     pictures = {"painting": torch.rand(1, 3, 9, 8), "photo": torch.rand(1, 3, 9, 8)}
     pictures[flat] = torch.full((1, 3, 9, 8), 0.4)
-    out = restore_exposure(**pictures, strength=0.5)
+    out = restore_exposure(pictures["painting"], pictures["photo"], 0.5)
     assert torch.isfinite(out).all()
     assert out.abs().max() < 3
 
@@ -95,12 +99,22 @@ def test_any_style_networks_get_alpha(any_style):
     assert code.alpha == s
     painting = any_style.paint(photo, code)
     weight = blend_weight(s, inner=True)
-    expected = photo + weight * (restore_exposure(painting, photo, s).clamp(0, 1) - photo)
+    expected = photo + weight * (restore_exposure(painting, photo, 1 - s).clamp(0, 1) - photo)
     assert torch.allclose(Stylizer(any_style, "cpu")(photo, style, s), expected, atol=1e-6)
 
 
 def test_without_inner_strength_it_is_exposure_and_a_blend(fixed):
     photo, s = torch.rand(1, 3, 33, 26), 0.3
-    painting = restore_exposure(fixed(photo), photo, s).clamp(0, 1)
+    painting = restore_exposure(fixed(photo), photo, 1 - s).clamp(0, 1)
     expected = photo * (1 - s) + painting * s
     assert torch.allclose(Stylizer(fixed, "cpu")(photo, strength=s), expected, atol=1e-6)
+
+
+def test_published_any_style_weights_grow_evenly_with_strength(shared):
+    stylizer = Stylizer(load_checkpoint(shared / "checkpoints" / "microast"), "cpu")
+    ramp = torch.linspace(0.1, 0.9, 64)
+    photo = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), ramp.flip(0).expand(64, 64)])[None]
+    style = torch.rand(1, 3, 64, 64) * torch.tensor([0.9, 0.3, 0.1]).view(1, 3, 1, 1)
+    distances = [(stylizer(photo, style, s / 4) - photo).square().mean().sqrt().item() for s in range(5)]
+    assert distances == sorted(distances)
+    assert max(b - a for a, b in pairwise(distances)) < 0.5 * distances[-1]
