@@ -22,9 +22,7 @@ from ._layers import Conv2d
 from ._mixing import mix, need_style, style_maps
 from .vgg import LAYERS_19, VGGConfig, VGGFeatures, cut_widths, full_widths
 
-REFERENCE_ENCODER = VGGConfig(
-    cut_widths(full_widths(LAYERS_19), "relu4_1"), "reflect", ceil_pool=True, input_conv=True
-)
+REFERENCE_ENCODER = VGGConfig(cut_widths(full_widths(LAYERS_19), "relu4_1"), "reflect", ceil_pool=True, input_conv=True)
 """The normalised VGG19 up to relu4_1 that the published decoders were trained with."""
 
 

@@ -53,9 +53,7 @@ class Bottleneck(nn.Module):
         upsample: True doubles it by nearest neighbour, in the shortcut too.
     """
 
-    def __init__(
-        self, channels: int, inner: int, expansion: int, *, stride: int = 1, upsample: bool = False
-    ) -> None:
+    def __init__(self, channels: int, inner: int, expansion: int, *, stride: int = 1, upsample: bool = False) -> None:
         super().__init__()
         self.upsample = upsample
         outer = inner * expansion
