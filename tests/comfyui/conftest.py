@@ -30,9 +30,13 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "comfyui-brushwork"
 START_S, PROMPT_S = 180, 60
-LEFT_OUT = shutil.ignore_patterns(
-    ".*", "tests", "docs", "benchmarks", "build", "dist", "*.egg-info", "__pycache__", "node_modules"
-)
+LEFT_OUT = {"tests", "docs", "benchmarks", "build", "dist"}
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What .comfyignore keeps out of the registry's archive, and hidden files; for shutil.copytree."""
+    at_top = LEFT_OUT if Path(folder) == ROOT else set()
+    return {name for name in names if name in at_top or name.startswith((".", "__pycache__")) or "egg-info" in name}
 
 
 class WebSocket:
@@ -143,7 +147,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("comfyui")
     for name in ("custom_nodes", "models/style_transfer", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
-    shutil.copytree(ROOT, base / "custom_nodes" / PACK, ignore=LEFT_OUT)
+    shutil.copytree(ROOT, base / "custom_nodes" / PACK, ignore=left_out)
     ramp = torch.linspace(0, 255, 96).to(torch.uint8).expand(64, 96)
     Image.fromarray(torch.stack((ramp, ramp.flip(1), ramp), -1).numpy()).save(base / "input" / "example.png")
     save_tiny_models(base / "models" / "style_transfer")

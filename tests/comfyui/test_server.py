@@ -57,6 +57,18 @@ def test_all_nodes_are_there_and_the_start_log_is_clean(server) -> None:
         assert not (ours and re.search(r"ERROR|WARNING|Traceback|Error while", line)), line
 
 
+@pytest.mark.parametrize("node", sorted(NODES))
+def test_the_page_can_fetch_the_help_of_every_node(server, node: str) -> None:
+    status, body = server.request(f"/extensions/comfyui-brushwork/docs/{node}.md")
+    assert status == 200
+    assert b"(Brushwork)" in body
+
+
+def test_the_page_lists_the_example_workflows(server) -> None:
+    listed = server.get("/api/workflow_templates")["comfyui-brushwork"]
+    assert len(listed) == len(NODES)
+
+
 def test_the_list_has_local_files_and_marked_titles_of_the_hub(server) -> None:
     info = server.get("/object_info/BrushworkLoadStyleModel")["BrushworkLoadStyleModel"]
     names = info["input"]["required"]["model"][1]["options"]
