@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
     from ..trainers.args import TrainArgs
     from ..trainers.interrupt import InterruptBetweenSteps
-    from ..trainers.loop import train
+    from ..trainers.loop import run as run_task
+    from ..trainers.methods import make_task
     from ..trainers.report import JsonLines, PreviewStrip
 
     options = TrainArgs(
@@ -101,11 +102,12 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         bf16=not args.float32,
     )
+    task = make_task(options)
     callbacks: list[Callback] = [_bar(), JsonLines(args.out.with_suffix(".log.jsonl"), append=args.resume)]
     if args.preview:
-        callbacks.append(PreviewStrip(args.out.with_suffix(".preview.png"), args.preview, args.size))
+        callbacks.append(PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size))
     with InterruptBetweenSteps() as interrupt:
-        print(train(options, resume=args.resume, callbacks=(*callbacks, interrupt)))
+        print(run_task(task, options, resume=args.resume, callbacks=(*callbacks, interrupt)))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.architectures.transformer_net import CHOICES
@@ -10,23 +10,18 @@ from ..core.errors import ConfigError
 from ..core.losses.statistics import STATISTICS
 
 METHODS = ("vanilla", "in", "cin")
+CONTENTS = ("perceptual", "pixel")
 UPSAMPLINGS = CHOICES["upsampling"]
 
 
-@dataclass(frozen=True)
-class TrainArgs:
-    """Options of one run."""
+@dataclass(frozen=True, kw_only=True)
+class RunArgs:
+    """What every run of the loop has, whatever is trained."""
 
-    method: str
-    """vanilla (batch norm) | in (instance norm) | cin (many styles in one net)."""
-    styles: tuple[Path, ...]
-    """Paintings; one for vanilla and in."""
-    photos: Path
-    """Folder of content photos, searched recursively."""
     out: Path
-    """The finished model, .safetensors; the resumable state lies beside it as OUT.train."""
-    encoder: tuple[Path, ...]
-    """Loss network: one or several VGG files; a layer comes from the first file that has it."""
+    """The finished file, .safetensors; the resumable state lies beside it as OUT.train."""
+    photos: Path
+    """Folder of photos, searched recursively."""
     steps: int | None = None
     """Length of the run in steps; exactly reproducible."""
     minutes: float | None = None
@@ -35,20 +30,45 @@ class TrainArgs:
     """Side of the square training crops."""
     batch: int = 4
     """Photos per step."""
+    learning_rate: float = 1e-3
+    """Peak of Adam's learning rate; it falls to a twentieth along a cosine."""
+    ema: float = 0.998
+    """Decay of the averaged weights that are saved; 0 saves the last ones."""
+    seed: int = 0
+    """Of initialisation, photo order, crops."""
+    bf16: bool = True
+    """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
+    save_every_s: float = 120.0
+    """Seconds between resumable checkpoints."""
+
+    def __post_init__(self) -> None:
+        check_options(
+            ((self.steps is None) != (self.minutes is None), "length", "either steps or minutes", f"{self.steps=}"),
+            (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
+            (self.batch >= 1, "batch", "at least 1", str(self.batch)),
+            (0 <= self.ema < 1, "ema", "0 ≤ ema < 1", str(self.ema)),
+            (self.learning_rate > 0, "learning_rate", "above 0", str(self.learning_rate)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainArgs(RunArgs):
+    """Training a style network."""
+
+    method: str
+    """vanilla (batch norm) | in (instance norm) | cin (many styles in one net)."""
+    styles: tuple[Path, ...]
+    """Paintings; one for vanilla and in."""
+    encoder: tuple[Path, ...]
+    """Loss network: one or several VGG files; a layer comes from the first file that has it."""
     style_size_px: int = 256
     """Short side to which paintings are scaled: smaller means larger strokes in the result."""
     widths: tuple[int, int, int] = (16, 48, 96)
     """Channels of the three encoder stages; the decoder mirrors them."""
     blocks: int = 5
     """Residual blocks."""
-    learning_rate: float = 1e-3
-    """Peak of Adam's learning rate; it falls to a twentieth along a cosine."""
     content_target: float = 0.7
     """Content loss to hold, in units of the photo's feature variance: the weight of style follows it."""
-    ema: float = 0.998
-    """Decay of the averaged weights that are saved; 0 saves the last ones."""
-    seed: int = 0
-    """Of initialisation, photo order, crops."""
     style_layers: tuple[tuple[str, float], ...] = (
         ("relu1_1", 1.0),
         ("relu2_1", 1.0),
@@ -67,37 +87,31 @@ class TrainArgs:
     """Total variation; 0 is best with nearest upsampling, which leaves no checkerboard to smooth away."""
     upsampling: str = "nearest"
     """nearest | bilinear | transposed."""
-    bf16: bool = True
-    """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
-    save_every_s: float = 120.0
-    """Seconds between resumable checkpoints."""
-    preview_photos: tuple[Path, ...] = field(default=())
-    """Photos of the preview strip; empty: none is drawn."""
 
     def __post_init__(self) -> None:
-        problems = [
+        super().__post_init__()
+        check_options(
             (self.method in METHODS, "method", " | ".join(METHODS), self.method),
-            (
-                (self.steps is None) != (self.minutes is None),
-                "length",
-                "either steps or minutes",
-                f"{self.steps=}",
-            ),
             (len(self.styles) > 0, "styles", "at least one painting", "none"),
             (self.method == "cin" or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
-            (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
-            (self.batch >= 1, "batch", "at least 1", str(self.batch)),
-            (0 <= self.ema < 1, "ema", "0 ≤ ema < 1", str(self.ema)),
             (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
-            (self.content in ("perceptual", "pixel"), "content", "perceptual | pixel", self.content),
+            (self.content in CONTENTS, "content", " | ".join(CONTENTS), self.content),
             (self.upsampling in UPSAMPLINGS, "upsampling", " | ".join(UPSAMPLINGS), self.upsampling),
             (self.content_target > 0, "content_target", "above 0", str(self.content_target)),
-        ]
-        for fine, option, expected, got in problems:
-            if not fine:
-                raise ConfigError(
-                    f"The training option `{option}` cannot be used like this.",
-                    expected=expected,
-                    got=got,
-                    do="Correct it; `brushwork train --help` lists all options.",
-                )
+        )
+
+
+def check_options(*rules: tuple[bool, str, str, str]) -> None:
+    """Raise for the first rule (fine, option, expected, got) that does not hold.
+
+    Raises:
+        ConfigError: With the option's name.
+    """
+    for fine, option, expected, got in rules:
+        if not fine:
+            raise ConfigError(
+                f"The training option `{option}` cannot be used like this.",
+                expected=expected,
+                got=got,
+                do="Correct it; `brushwork train --help` lists all options.",
+            )

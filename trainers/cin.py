@@ -13,7 +13,7 @@ from .feed_forward import FeedForwardTask, one_hot
 from .task import StepLosses
 
 IDENTITY_WEIGHT = 10.0
-IDENTITY_SHARE = 2
+IDENTITY_SHARE = 4
 """Turns of the identity style for one of each painting: it must carry every detail, and learns slowest."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.architectures import StyleCode, StyleNetwork, build_network
+from ..core.checkpoints.native import save_checkpoint
 from ..core.images import resize_short_side
 from ..core.losses import PerceptualLoss, StyleTargets, total_variation_loss
 from ..core.spec import ModelSpec, StyleInfo
@@ -111,6 +113,10 @@ class FeedForwardTask:
             provenance=dict(record),
         )
         return StyleModel(network, spec)
+
+    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
+        """Write `finished` as a native file."""
+        save_checkpoint(self.finished(weights, record), path)
 
 
 def one_hot(index: Tensor, styles: int) -> Tensor:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..core.checkpoints.native import save_checkpoint
 from ..core.errors import BrushworkError, TrainingError
-from ..core.style_model import StyleModel
-from .args import TrainArgs
+from .args import RunArgs, TrainArgs
 from .data import prefetch
 from .methods import make_task
 from .state import load_state, save_state, state_path
@@ -23,6 +22,7 @@ from .task import StepLosses, Task
 FINAL_RATE = 0.05
 WARM_UP_STEPS = 50
 GRADIENT_NORM = 1.0
+LENGTH = ("steps", "minutes", "save_every_s")
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,24 @@ class Progress:
     seconds: float
     """Wall time of all parts of the run together."""
     losses: StepLosses
-    model: Callable[[], StyleModel]
-    """The model as it would be saved now."""
+    product: Callable[[], tuple[dict[str, Tensor], dict[str, Any]]]
+    """Weights and record as they would be saved now."""
 
 
 Callback = Callable[[Progress], None]
 
 
 def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, ...] = ()) -> Path:
-    """Train a style network and write it.
+    """Train a style network and write it; see `run`."""
+    return run(make_task(args), args, resume=resume, callbacks=callbacks)
+
+
+def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Callback, ...] = ()) -> Path:
+    """Train what `task` says and write it.
 
     Args:
-        args: The run.
+        task: Network, data, losses, product.
+        args: Length, learning rate, places.
         resume: Go on from the state beside `args.out`, if there is one.
         callbacks: Called after every step; what they raise ends the run after model and state were saved.
 
@@ -57,7 +63,6 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         TrainingError: No photos, or a loss that is not finite.
         BrushworkError: Files that cannot be read or written.
     """
-    task: Task = make_task(args)
     network = task.network.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -68,21 +73,13 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
         task.load_state(extra)
         step, seconds = record["step"], record["seconds"]
 
-    def model() -> StyleModel:
-        record = {
-            "method": args.method,
-            "steps": step,
-            "minutes": round(seconds / 60, 1),
-            "seed": args.seed,
-            "batch": args.batch,
-            "size_px": args.size_px,
-            "content_target": args.content_target,
-        }
-        return task.finished(average if args.ema else network.state_dict(), record)
+    def product() -> tuple[dict[str, Tensor], dict[str, Any]]:
+        length = {"steps": step, "minutes": round(seconds / 60, 1)}
+        return average if args.ema else network.state_dict(), length | recorded(args)
 
     def save() -> None:
         save_state(sidecar, network, average, optimizer, task.state(), {"step": step, "seconds": seconds})
-        save_checkpoint(model(), args.out)
+        task.export(*product(), args.out)
 
     began, earlier, saved = time.monotonic(), seconds, time.monotonic()
     batches = prefetch(task.batches, step)
@@ -106,7 +103,7 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
             step += 1
             seconds = earlier + time.monotonic() - began
             for callback in callbacks:
-                callback(Progress(step, fraction(args, step, seconds), seconds, losses, model))
+                callback(Progress(step, fraction(args, step, seconds), seconds, losses, product))
             if time.monotonic() - saved > args.save_every_s:
                 save()
                 saved = time.monotonic()
@@ -121,7 +118,13 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
     return args.out
 
 
-def fraction(args: TrainArgs, step: int, seconds: float) -> float:
+def recorded(args: RunArgs) -> dict[str, Any]:
+    """The options of a run as the file keeps them: no paths of this machine."""
+    kept = {field.name: getattr(args, field.name) for field in fields(args)}
+    return {name: value for name, value in kept.items() if isinstance(value, str | int | float) and name not in LENGTH}
+
+
+def fraction(args: RunArgs, step: int, seconds: float) -> float:
     """How much of the run is done, 0..1."""
     if args.steps is not None:
         return step / max(1, args.steps)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from ..core.checkpoints.encoder import load_encoder
 from ..core.losses import PerceptualLoss
-from ..core.losses.encoders import EncoderStack, load_encoder
+from ..core.losses.encoders import EncoderStack
 from ..core.losses.statistics import style_statistic
 from .args import TrainArgs
 

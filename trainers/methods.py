@@ -7,16 +7,16 @@ from collections.abc import Callable
 from .args import TrainArgs
 from .cin import ConditionalTask
 from .instance import InstanceTask
-from .task import Task
+from .task import StyleTask
 from .vanilla import VanillaTask
 
-TASKS: dict[str, Callable[[TrainArgs], Task]] = {
+TASKS: dict[str, Callable[[TrainArgs], StyleTask]] = {
     "vanilla": VanillaTask,
     "in": InstanceTask,
     "cin": ConditionalTask,
 }
 
 
-def make_task(args: TrainArgs) -> Task:
+def make_task(args: TrainArgs) -> StyleTask:
     """The task of `args.method`."""
     return TASKS[args.method](args)

@@ -14,6 +14,7 @@ from ..core.files import atomic_path
 from ..core.images import resize_short_side
 from .data import read_rgb
 from .loop import Progress
+from .task import StyleTask
 
 
 class JsonLines:
@@ -42,8 +43,10 @@ class JsonLines:
 class PreviewStrip:
     """Callback: photos × styles as one PNG, at most once a minute and at the end."""
 
-    def __init__(self, path: Path, photos: Sequence[Path], size_px: int, every_s: float = 60.0) -> None:
-        self.path, self.every_s, self.drawn = path, every_s, 0.0
+    def __init__(
+        self, task: StyleTask, path: Path, photos: Sequence[Path], size_px: int, every_s: float = 60.0
+    ) -> None:
+        self.task, self.path, self.every_s, self.drawn = task, path, every_s, 0.0
         self.photos = [resize_short_side(read_rgb(photo), min(256, size_px)) for photo in photos]
 
     def __call__(self, progress: Progress) -> None:
@@ -51,7 +54,7 @@ class PreviewStrip:
         if progress.fraction < 1 and time.monotonic() - self.drawn < self.every_s:
             return
         self.drawn = time.monotonic()
-        model = progress.model()
+        model = self.task.finished(*progress.product())
         rows: list[list[Tensor]] = []
         for photo in self.photos:
             rows.append([photo, *(model(photo, index) for index in range(max(1, len(model.spec.styles))))])

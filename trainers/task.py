@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -54,6 +55,14 @@ class Task(Protocol):
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Inverse of `state`."""
         ...
+
+    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
+        """Write the finished file that a state dict of `network` makes."""
+        ...
+
+
+class StyleTask(Task, Protocol):
+    """A task whose product is a style model, which can be previewed while it is trained."""
 
     def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
         """The model that a state dict of `network` makes."""

@@ -1,17 +1,14 @@
-"""Loss networks from files: one VGG, or several of which each gives the layers that the earlier ones lack."""
+"""Loss networks: one VGG, or several of which each gives the layers that the earlier ones lack."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..architectures.vgg import VGGConfig, VGGFeatures, normalised_vgg19, small_vgg19
-from ..errors import CheckpointError, ConfigError
-from ..normalization import InputNormalization
+from ..architectures.vgg import VGGFeatures
+from ..errors import ConfigError
 
 
 class EncoderStack(nn.Module):
@@ -59,59 +56,3 @@ class EncoderStack(nn.Module):
                 do="Choose other layers or another encoder.",
             )
         return found
-
-
-def load_encoder(path: str | Path) -> VGGFeatures:
-    """Read a VGG file of ours, of AdaIN, or of Collaborative Distillation.
-
-    Ours is a .safetensors (`core.hub.get_encoder` gives VGG16 and VGG19), AdaIN's `vgg_normalised` may be whole
-    or cut, Collaborative Distillation's is the 16 times smaller one.
-
-    Raises:
-        CheckpointError: The file is missing, unsafe, or no VGG that is known here.
-    """
-    path = Path(path)
-    if path.suffix == ".safetensors":
-        return _native_encoder(path)
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise CheckpointError(
-            f"The encoder {path} cannot be read.",
-            expected="a state dict saved with torch.save",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            do="Check the path, or get the file again.",
-        ) from error
-    state = data["model"] if isinstance(data, dict) and isinstance(data.get("model"), dict) else data
-    if isinstance(state, dict) and "0.weight" in state and state["0.weight"].shape == (3, 3, 1, 1):
-        return normalised_vgg19(state)
-    if isinstance(state, dict) and "conv0.weight" in state and "conv11.weight" in state:
-        return small_vgg19(state)
-    keys = list(state)[:4] if isinstance(state, dict) else type(state).__name__
-    raise CheckpointError(
-        f"{path} is no encoder that this version knows.",
-        expected="keys 0.weight, 2.weight, … (normalised VGG19) or conv0, conv11, … (small VGG19)",
-        got=str(keys),
-        do="Use vgg_normalised.pth of AdaIN or an encoder of Collaborative Distillation.",
-    )
-
-
-def _native_encoder(path: Path) -> VGGFeatures:
-    """A safetensors file with the keys of VGGFeatures, and its configuration under `brushwork` in the header."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["brushwork"])
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-        normalization = InputNormalization(**header["normalization"])
-        network = VGGFeatures(VGGConfig(**header["hyperparameters"], normalization=normalization))
-        network.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"The encoder {path} cannot be read.",
-            expected="a VGG in Brushwork's format: conv1_1.weight …, configuration in the header",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            do="Check the path, or get the file again: `brushwork models get vgg16`.",
-        ) from error
-    return network.eval().requires_grad_(False)

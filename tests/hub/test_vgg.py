@@ -7,10 +7,10 @@ import json
 
 import pytest
 import torch
+from brushwork.core.checkpoints.encoder import load_encoder
 from brushwork.core.errors import ChecksumMismatchError, ConfigError, DownloadError
 from brushwork.core.hub import get_encoder, vgg
 from brushwork.core.hub.manifest import load_manifest, manifest_from_dict
-from brushwork.core.losses.encoders import load_encoder
 from safetensors import safe_open
 from safetensors.torch import save
 

@@ -48,7 +48,8 @@ def args(tmp_path: Path, encoder: Path) -> TrainArgs:
         styles.append(tmp_path / f"{name}.png")
         Image.fromarray(array).save(styles[-1])
     return TrainArgs(
-        "cin", tuple(styles), photos, tmp_path / "out.safetensors", (encoder,), steps=6, size_px=64, batch=2,
+        method="cin", styles=tuple(styles), photos=photos, out=tmp_path / "out.safetensors", encoder=(encoder,),
+        steps=6, size_px=64, batch=2,
         style_size_px=64, widths=(4, 6, 8), blocks=1, bf16=False, save_every_s=1e9,
         style_layers=(("relu1_1", 1.0), ("relu2_1", 1.0)), content_layers=("relu2_1",),
     )  # fmt: skip
