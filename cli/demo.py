@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..core.hub import WeightEntry
 
-SIDE_PX, CELL_PX = 384, 256
+SIDE_PX, CELL_PX = 320, 256
 """Longer side while painting, and in the sheet."""
 
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"

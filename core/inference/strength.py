@@ -25,7 +25,8 @@ from ..errors import ConfigError
 from ..style_model import StyleModel
 
 BLEND_POWER = 4.0
-"""k above. Chosen so that the distance to the photo grows evenly with s."""
+"""k above: with a CIN starter and with MicroAST the RMS distance to the photo is then 0.21–0.27, 0.45–0.47 and
+0.68–0.75 of the whole at s = ¼, ½ and ¾; with k = 2 it is 0.13 at ¼."""
 
 
 def check_strength(strength: float) -> float:
