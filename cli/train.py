@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         bf16=not args.float32,
     )
     task = make_task(options)
-    callbacks: list[Callback] = [_bar(), JsonLines(args.out.with_suffix(".log.jsonl"), append=args.resume)]
+    callbacks: list[Callback] = [progress_line(), JsonLines(args.out.with_suffix(".log.jsonl"), append=args.resume)]
     if args.preview:
         callbacks.append(PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size))
     with InterruptBetweenSteps() as interrupt:
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bar() -> Callback:
+def progress_line() -> Callback:
     """One line that is redrawn: percent, step, time, losses."""
     from ..trainers.loop import Progress
 
