@@ -148,5 +148,27 @@ def to_core(image: Tensor) -> Tensor:
 
 def to_comfy(image: Tensor) -> Tensor:
     """(B, C, H, W) → IMAGE (B, H, W, C) on the device, and in the dtype, that ComfyUI wants between nodes."""
-    dtype = mm.intermediate_dtype() if hasattr(mm, "intermediate_dtype") else torch.float32
-    return to_bhwc(image).clamp(0, 1).to(mm.intermediate_device(), dtype)
+    return to_bhwc(image).clamp(0, 1).to(mm.intermediate_device(), _intermediate_dtype())
+
+
+def empty_image(image: Tensor) -> Tensor:
+    """Room for the result of an IMAGE batch, to be filled a few pictures at a time.
+
+    A batch can be a film: converting it as a whole would hold it in memory three times over.
+
+    Args:
+        image: (B, H, W, C).
+
+    Returns:
+        Uninitialised (B, H, W, max(C, 3)), as `to_comfy` gives it.
+
+    Raises:
+        ImageError: This is no batch of pictures.
+    """
+    channels = from_bhwc(image[:1]).shape[1]
+    shape = (*image.shape[:3], channels)
+    return torch.empty(shape, dtype=_intermediate_dtype(), device=mm.intermediate_device())
+
+
+def _intermediate_dtype() -> torch.dtype:
+    return mm.intermediate_dtype() if hasattr(mm, "intermediate_dtype") else torch.float32

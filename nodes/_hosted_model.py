@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..core.inference import Precision, Stylizer
+from ..core.inference.stylizer import PIXELS_AT_ONCE
 from ..core.style_model import StyleModel
 from . import _host
 
@@ -26,13 +26,8 @@ class HostedModel:
         self.model = model
         self._ready: dict[tuple[str, torch.device], tuple[Stylizer, Any]] = {}
 
-    def stylizer(self, precision: Precision, photo: Tensor) -> Stylizer:
-        """A Stylizer on ComfyUI's device, with room beside it to paint pictures of the size of `photo`.
-
-        Args:
-            precision: auto | exact | fast.
-            photo: (B, C, H, W); only its size matters.
-        """
+    def stylizer(self, precision: Precision, pictures: int, height: int, width: int) -> Stylizer:
+        """A Stylizer on ComfyUI's device, with room beside it to paint so many pictures of this size in pixels."""
         device = _host.torch_device()
         if (precision, device) not in self._ready:
             with _host.ordinary_tensors():
@@ -41,7 +36,7 @@ class HostedModel:
             patcher = _host.manage(stylizer.model.network)
             self._ready[precision, device] = (stylizer, patcher)
         stylizer, patcher = self._ready[precision, device]
-        pixels = photo.shape[-2] * photo.shape[-1]
+        pixels = height * width
         bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
-        _host.make_room(patcher, max(pixels, min(len(photo) * pixels, 1 << 20)) * bytes_per_pixel)
+        _host.make_room(patcher, max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel)
         return stylizer

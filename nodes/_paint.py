@@ -40,17 +40,16 @@ def paint(
     Returns:
         (B, H, W, 3 or 4), 0..1, where ComfyUI wants pictures between nodes.
     """
-    photo = _host.to_core(image)
-    batch = len(photo)
-    stylizer = hosted.stylizer(precision, photo)
+    result = _host.empty_image(image)
+    batch, height, width, _ = result.shape
+    stylizer = hosted.stylizer(precision, batch, height, width)
     bar = _host.Progress(batch)
-    result = photo.new_empty(photo.shape)
     for start in range(0, batch, stylizer.max_batch):
         rows = slice(start, min(start + stylizer.max_batch, batch))
 
         def run(stylizer: Stylizer, rows: slice = rows) -> Tensor:
             return stylizer(
-                photo[rows],
+                _host.to_core(image[rows]),
                 _style_rows(style, rows, batch),
                 strength,
                 mask=None if mask is None else _rows(mask, rows, batch, "masks"),
@@ -65,24 +64,23 @@ def paint(
                 raise
             painted = None
         if painted is None:  # outside `except`, whose traceback would keep the failed run's tensors alive
-            painted = _once_more(hosted, precision, photo, run)
-        result[rows] = painted
+            _host.log.warning("out of memory: all models leave the device, then once more, one picture at a time")
+            _host.free_device()
+            painted = _once_more(hosted.stylizer(precision, 1, height, width), run, f"{width}×{height}")
+        result[rows] = _host.to_comfy(painted)
         bar.show(rows.stop, batch, painted[-1])
-    return _host.to_comfy(result)
+    return result
 
 
-def _once_more(hosted: HostedModel, precision: Precision, photo: Tensor, run: Callable[[Stylizer], Tensor]) -> Tensor:
-    """Run again on an emptied device, one picture at a time."""
-    _host.log.warning("out of memory: all models leave the device, then once more, one picture at a time")
-    _host.free_device()
-    stylizer = hosted.stylizer(precision, photo)
+def _once_more(stylizer: Stylizer, run: Callable[[Stylizer], Tensor], size: str) -> Tensor:
+    """Run again, one picture at a time; the Stylizer stays so, since this device is small for its pictures."""
     stylizer.max_batch = 1
     try:
         return run(stylizer)
     except Exception as error:
         if not _host.is_out_of_memory(error):
             raise
-        raise _host.out_of_memory(f"{photo.shape[-1]}×{photo.shape[-2]}") from error
+        raise _host.out_of_memory(size) from error
 
 
 def _style_rows(style: StyleSelection, rows: slice, batch: int) -> StyleSelection:

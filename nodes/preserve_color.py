@@ -57,21 +57,24 @@ class PreserveColor(io.ComfyNode):
     @classmethod
     def execute(cls, painting: Any, original: Any, method: ColorMode, amount: float) -> io.NodeOutput:
         """Recolour picture by picture."""
-        strokes, photo = _host.to_core(painting), split_alpha(_host.to_core(original))[0]
-        if len(photo) not in (1, len(strokes)):
+        batch = len(painting)
+        if len(original) not in (1, batch):
             raise ImageError(
                 "The originals do not fit the paintings.",
-                expected=f"1 or {len(strokes)} pictures in `original`",
-                got=str(len(photo)),
+                expected=f"1 or {batch} pictures in `original`",
+                got=str(len(original)),
                 do="Wire one original for all paintings, or one for each.",
             )
         device = _host.torch_device()
-        bar = _host.Progress(len(strokes))
-        result = strokes.clone()
-        for row, (source, colors) in enumerate(zip(strokes, photo.expand(len(strokes), -1, -1, -1), strict=True)):
-            before, wanted = source[None, :3].to(device), colors[None].to(device)
+        bar = _host.Progress(batch)
+        result = _host.empty_image(painting)
+        for row in range(batch):
+            strokes, alpha = split_alpha(_host.to_core(painting[row : row + 1]).to(device))
+            wanted = split_alpha(_host.to_core(original[row % len(original)][None]).to(device))[0]
             if method == "luminance":  # the only method that works point by point
-                wanted = resize_image(wanted, *before.shape[-2:])
-            result[row, :3] = torch.lerp(before, preserve_color(before, wanted, method), amount)[0]
-            bar(row + 1, len(strokes))
-        return io.NodeOutput(_host.to_comfy(result))
+                wanted = resize_image(wanted, *strokes.shape[-2:])
+            recolored = torch.lerp(strokes, preserve_color(strokes, wanted, method), amount)
+            recolored = recolored if alpha is None else torch.cat((recolored, alpha), 1)
+            result[row : row + 1] = _host.to_comfy(recolored)
+            bar(row + 1, batch)
+        return io.NodeOutput(result)

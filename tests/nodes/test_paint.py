@@ -89,9 +89,9 @@ def test_another_error_is_not_taken_for_memory(stylize, host, monkeypatch) -> No
 
 def test_the_network_is_prepared_once_for_all_strengths_and_sizes(hosted) -> None:
     model = hosted["conditional"]
-    first = model.stylizer("auto", torch.zeros(1, 3, 8, 8))
-    assert model.stylizer("auto", torch.zeros(4, 3, 30, 9)) is first
-    assert model.stylizer("fast", torch.zeros(1, 3, 8, 8)) is not first
+    first = model.stylizer("auto", 1, 8, 8)
+    assert model.stylizer("auto", 4, 30, 9) is first
+    assert model.stylizer("fast", 1, 8, 8) is not first
 
 
 def test_a_mask_of_another_size_leaves_the_photo_where_it_is_black(stylize) -> None:
@@ -212,6 +212,14 @@ def test_preserve_color_is_that_of_core_for_any_size_and_keeps_alpha(node, host,
     assert recolor(painting, photos(1, 9, 50), method, 0.5)[0].shape == painting.shape
     with pytest.raises(ImageError, match="originals"):
         recolor(painting, photos(2), method, 1.0)
+
+
+def test_grey_pictures_come_out_in_colour_and_other_tensors_are_refused(stylize) -> None:
+    grey = photos(2, channels=1)
+    assert torch.equal(stylize("fixed", grey), stylize("fixed", grey.expand(-1, -1, -1, 3)))
+    for wrong in (photos(1, channels=2), photos()[0]):
+        with pytest.raises(ImageError, match="not a batch of pictures"):
+            stylize("fixed", wrong)
 
 
 def test_half_precision_images_of_the_host_are_taken(stylize) -> None:
