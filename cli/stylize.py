@@ -104,8 +104,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.overwrite:
         plan = {path: target for path, target in plan.items() if not target.exists()}
     mask = None if args.mask is None else _read_mask(args.mask)
-    chooser = Chooser(models_folders(args.models_dir), args.style_size, progress_bar("downloading"))
-    model, style = chooser.choose(args.model, args.style, args.mix)
+    with progress_bar("downloading") as download:
+        chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
+        model, style = chooser.choose(args.model, args.style, args.mix)
     stylizer = Stylizer(model, args.device, args.precision)
     failures = _paint_all(plan, stylizer, style, mask, args)
     if failures and len(plan) > 1:

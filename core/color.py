@@ -143,9 +143,7 @@ def _resample_quantiles(ordered: Tensor, count: int) -> Tensor:
     low = (ranks * available // count - 1).clamp(0, available - 1)
     fraction = ((ranks * available % count).to(ordered.dtype) / count).where(ranks * available >= count, 0.0)
     high = (low + 1).clamp_max(available - 1)
-    return torch.lerp(
-        ordered[..., low], ordered[..., high], fraction.expand(ordered.shape[0], ordered.shape[1], -1)
-    )
+    return torch.lerp(ordered[..., low], ordered[..., high], fraction.expand(ordered.shape[0], ordered.shape[1], -1))
 
 
 def match_covariance(painting: Tensor, photo: Tensor) -> Tensor:

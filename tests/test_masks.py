@@ -21,9 +21,7 @@ def test_values_are_clamped():
     assert mask.flatten().tolist() == [0.0, 0.5, 1.0]
 
 
-@pytest.mark.parametrize(
-    "bad", [torch.rand(2, 3, 4, 4), torch.rand(4), torch.rand(0, 4), torch.rand(1, 1, 1, 1, 1)]
-)
+@pytest.mark.parametrize("bad", [torch.rand(2, 3, 4, 4), torch.rand(4), torch.rand(0, 4), torch.rand(1, 1, 1, 1, 1)])
 def test_other_shapes_are_refused(bad):
     with pytest.raises(ImageError, match="not a mask"):
         check_mask(bad)
