@@ -50,6 +50,24 @@ def test_a_model_is_read_once_until_its_file_changes(library, saved: Path) -> No
     assert library.load(name, library.AUTOMATIC, never) is not first
 
 
+def test_a_companion_is_handed_to_the_reader_behind_its_model(library, host, hosted, monkeypatch) -> None:
+    for name in ("decoder.pth", "encoder.pth"):
+        (host.models / name).write_bytes(name.encode())
+    read = []
+
+    def load_checkpoint(*paths: Path):
+        read.append([path.name for path in paths])
+        return hosted["image"].model
+
+    monkeypatch.setattr("brushwork.core.checkpoints.load_checkpoint", load_checkpoint)
+    pair = library.load("decoder.pth", "encoder.pth", never)
+    assert library.load("decoder.pth", library.AUTOMATIC, never) is not pair
+    assert read == [["decoder.pth", "encoder.pth"], ["decoder.pth"]]
+    before = library.fingerprint("decoder.pth", "encoder.pth")
+    os.utime(host.models / "encoder.pth", (1, 1))
+    assert library.fingerprint("decoder.pth", "encoder.pth") != before
+
+
 def test_only_a_few_models_stay_in_memory(library, host, hosted) -> None:
     for number in range(library.MODELS_KEPT + 2):
         save_checkpoint(hosted["fixed"].model, host.models / f"{number}.safetensors")
