@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.errors import ConfigError
+
 if TYPE_CHECKING:
     from ..trainers.loop import Callback
+
+
+CREDIT_KEYS = ("title", "attribution", "license")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,6 +79,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="PHOTO",
         help="photos for OUT.preview.png, drawn again every minute",
     )
+    parser.add_argument(
+        "--credits", type=Path, metavar="FILE.json", help="who painted what: {file stem: {title, attribution, license}}"
+    )
+    parser.add_argument("--license", default="unknown", metavar="SPDX", help="licence of the trained weights")
     parser.add_argument("--resume", action="store_true", help="go on from OUT.safetensors.train")
     parser.set_defaults(run=run)
 
@@ -101,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
         content_target=args.content_target,
         seed=args.seed,
         bf16=not args.float32,
+        credits=_read_credits(args.credits) if args.credits else {},
+        model_license=args.license,
     )
     task = make_task(options)
     callbacks: list[Callback] = [progress_line(), JsonLines(args.out.with_suffix(".log.jsonl"), append=args.resume)]
@@ -109,6 +121,20 @@ def run(args: argparse.Namespace) -> int:
     with InterruptBetweenSteps() as interrupt:
         print(run_task(task, options, resume=args.resume, callbacks=(*callbacks, interrupt)))
     return 0
+
+
+def _read_credits(path: Path) -> dict[str, dict[str, str]]:
+    """Title, attribution and licence of paintings by file stem."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {name: {key: str(row[key]) for key in CREDIT_KEYS if key in row} for name, row in data.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"The credits in {path} cannot be read.",
+            expected='JSON such as {"my-painting": {"title": …, "attribution": …, "license": "PDM-1.0"}}',
+            got=f"{type(error).__name__}: {error}",
+            do="Correct the file, or leave --credits out.",
+        ) from error
 
 
 def progress_line() -> Callback:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.architectures.transformer_net import CHOICES
@@ -61,6 +62,10 @@ class TrainArgs(RunArgs):
     """Paintings; one for vanilla and in."""
     encoder: tuple[Path, ...]
     """Loss network: one or several VGG files; a layer comes from the first file that has it."""
+    credits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """File stem of a painting → `title`, `attribution`, `license`, as the file will tell them."""
+    model_license: str = "unknown"
+    """SPDX id of the licence of the weights."""
     style_size_px: int = 256
     """Short side to which paintings are scaled: smaller means larger strokes in the result."""
     widths: tuple[int, int, int] = (16, 48, 96)

@@ -93,10 +93,10 @@ class FeedForwardTask:
         return tuple(
             StyleInfo(
                 name=path.stem,
-                title=path.stem.replace("-", " ").title(),
                 style_size_px=self.args.style_size_px,
                 thumbnail=thumbnail(painting),
                 training={"style_weight": round(float(weight.exp()), 3)},
+                **{"title": path.stem.replace("-", " ").title(), **self.args.credits.get(path.stem, {})},
             )
             for path, painting, weight in zip(self.args.styles, self.paintings, self.balance.log_weight, strict=True)
         )
@@ -110,6 +110,7 @@ class FeedForwardTask:
             self.hyperparameters,
             styles=self.styles(),
             title=self.args.out.stem,
+            license=self.args.model_license,
             provenance=dict(record),
         )
         return StyleModel(network, spec)
