@@ -10,7 +10,8 @@ from ..core.architectures.transformer_net import CHOICES
 from ..core.errors import ConfigError
 from ..core.losses.statistics import STATISTICS
 
-METHODS = ("vanilla", "in", "cin")
+METHODS = ("vanilla", "in", "cin", "comatch", "adain")
+ONE_STYLE = ("vanilla", "in")
 CONTENTS = ("perceptual", "pixel")
 UPSAMPLINGS = CHOICES["upsampling"]
 
@@ -57,15 +58,19 @@ class TrainArgs(RunArgs):
     """Training a style network."""
 
     method: str
-    """vanilla (batch norm) | in (instance norm) | cin (many styles in one net)."""
+    """vanilla (batch norm) | in (instance norm) | cin (many styles in one net) | comatch | adain (any picture)."""
     styles: tuple[Path, ...]
-    """Paintings; one for vanilla and in."""
+    """Paintings: one for vanilla and in, several for cin; files and folders, many, for comatch and adain."""
     encoder: tuple[Path, ...]
     """Loss network: one or several VGG files; a layer comes from the first file that has it."""
     credits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """File stem of a painting → `title`, `attribution`, `license`, as the file will tell them."""
     model_license: str = "unknown"
     """SPDX id of the licence of the weights."""
+    transfer_encoder: Path | None = None
+    """adain: the encoder whose statistics are exchanged; None: the first loss network."""
+    leave_out_encoder: bool = False
+    """adain: write the decoder alone, for an encoder that is shipped as a file of its own."""
     style_size_px: int = 256
     """Short side to which paintings are scaled: smaller means larger strokes in the result."""
     widths: tuple[int, int, int] = (16, 48, 96)
@@ -98,7 +103,7 @@ class TrainArgs(RunArgs):
         check_options(
             (self.method in METHODS, "method", " | ".join(METHODS), self.method),
             (len(self.styles) > 0, "styles", "at least one painting", "none"),
-            (self.method == "cin" or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
+            (self.method not in ONE_STYLE or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
             (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
             (self.content in CONTENTS, "content", " | ".join(CONTENTS), self.content),
             (self.upsampling in UPSAMPLINGS, "upsampling", " | ".join(UPSAMPLINGS), self.upsampling),

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import torch
@@ -49,11 +49,22 @@ def read_rgb(path: Path, short_side_px: int | None = None) -> Tensor:
     return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
 
 
+def picture_files(sources: Path | Sequence[Path]) -> list[Path]:
+    """Picture files, and those in folders, searched recursively; sorted, so that the order is the same everywhere."""
+    found: set[Path] = set()
+    for source in [sources] if isinstance(sources, Path) else sources:
+        if source.is_dir():
+            found.update(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+        elif source.is_file():
+            found.add(source)
+    return sorted(found)
+
+
 class PhotoBatches:
-    """Endless random crops from a folder.
+    """Endless random crops from folders or files.
 
     Args:
-        folder: Searched recursively.
+        sources: Folders, searched recursively, and files.
         size_px: Side of the crops.
         size: Photos of a batch.
         seed: Of order and crops.
@@ -62,14 +73,15 @@ class PhotoBatches:
         TrainingError: The folder is missing or holds no picture.
     """
 
-    def __init__(self, folder: Path, size_px: int, size: int, seed: int) -> None:
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    def __init__(self, sources: Path | Sequence[Path], size_px: int, size: int, seed: int) -> None:
+        self.paths = picture_files(sources)
         if not self.paths:
+            places = [sources] if isinstance(sources, Path) else list(sources)
             raise TrainingError(
-                f"There are no content photos in {folder}.",
-                expected="a folder with JPEG, PNG, WebP, TIFF or BMP files; a few hundred are enough",
-                got="a folder without pictures" if folder.is_dir() else "no such folder",
-                do="Give a folder of ordinary photos with --photos.",
+                f"There are no pictures in {', '.join(map(str, places[:3]))}.",
+                expected="a folder with JPEG, PNG, WebP, TIFF or BMP files; a few hundred photos are enough",
+                got="a folder without pictures" if any(p.is_dir() for p in places) else "no such folder",
+                do="Give a folder of pictures.",
             )
         self.size_px, self.size, self.seed = size_px, size, seed
         self._bad: set[Path] = set()
@@ -100,7 +112,7 @@ class PhotoBatches:
                 continue
             return self._random_crop(photo, generator)
         raise TrainingError(
-            "None of the content photos can be read.",
+            "None of the pictures can be read.",
             expected="at least one readable picture",
             got=f"{len(self._bad)} damaged files",
             do="Give another folder with --photos.",

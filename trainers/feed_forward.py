@@ -50,12 +50,16 @@ class FeedForwardTask:
             **hyperparameters,
         }
         torch.manual_seed(args.seed)
-        self.network: StyleNetwork = build_network(architecture, self.hyperparameters)
+        self.network: StyleNetwork = self.build()
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
         self.paintings = [resize_short_side(read_rgb(path), args.style_size_px) for path in args.styles]
         self.targets: StyleTargets = self.loss.style_targets(self.paintings, self.batches.sample(SAMPLE_PHOTOS))
         self.balance = Balance(len(args.styles), args.content_target)
+
+    def build(self) -> StyleNetwork:
+        """The network that is trained, freshly initialised."""
+        return build_network(self.architecture, self.hyperparameters)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""

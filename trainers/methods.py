@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .adain import AdaINTask
 from .args import TrainArgs
 from .cin import ConditionalTask
+from .comatch import CoMatchTask
 from .instance import InstanceTask
 from .task import StyleTask
 from .vanilla import VanillaTask
@@ -14,6 +16,8 @@ TASKS: dict[str, Callable[[TrainArgs], StyleTask]] = {
     "vanilla": VanillaTask,
     "in": InstanceTask,
     "cin": ConditionalTask,
+    "comatch": CoMatchTask,
+    "adain": AdaINTask,
 }
 
 

@@ -112,6 +112,8 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
     Returns:
         (B, C, H, W) in the dtype of `x`, whatever that of γ and β.
     """
+    if torch.is_grad_enabled() and x.requires_grad and weight is None:
+        weight, bias = x.new_ones(1, x.shape[1]), x.new_zeros(1, x.shape[1])
     if torch.is_grad_enabled() and weight is not None and bias is not None:
         return _InstanceNorm.apply(x, weight, bias, eps)
     work = torch.promote_types(x.dtype, torch.float32)

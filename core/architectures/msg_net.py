@@ -61,7 +61,8 @@ class Bottleneck(nn.Module):
         self.spatial = Conv2d(inner, inner, 3, stride, padding_mode="reflect")
         self.expand = nn.Conv2d(inner, outer, 1)
         straight = channels == outer and stride == 1 and not upsample
-        self.shortcut = None if straight else nn.Conv2d(channels, outer, 1, stride)
+        self.shortcut = None if straight else nn.Conv2d(channels, outer, 1)
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H, W) → (B, inner · expansion, ⌈H/2⌉ or H or 2H, …)."""
@@ -71,7 +72,9 @@ class Bottleneck(nn.Module):
         y = self.expand(F.relu(instance_norm(y)))
         if self.shortcut is not None:
             # a 1×1 convolution commutes with nearest upsampling: four times less to multiply
-            x = self.shortcut(x)
+            # and with taking every second pixel: the backward pass of a channels_last 1×1 convolution with stride 2
+            # corrupts the heap on the CPU (seen with torch 2.11, few channels)
+            x = self.shortcut(x[..., :: self.stride, :: self.stride])
             x = _double(x) if self.upsample else x
         return x + y
 

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from .statistics import Description, Gram, StyleStatistic
 
-SMALLEST_DISTANCE = 1e-12
+SMALLEST_DISTANCE = 0.01
+"""Least distance of photos to a painting, as a share of the squared size of its statistics: a picture that all photos
+resemble would otherwise be weighted without bound."""
 
 
 class LossNetwork(Protocol):
@@ -97,7 +99,8 @@ class PerceptualLoss:
                 self.statistic.distance(sample[k], tuple(part[i : i + 1] for part in target)).mean()
                 for i in range(count)
             ]
-            distance[k] = torch.stack(per_style).clamp_min(SMALLEST_DISTANCE)
+            size = torch.stack([part.square().flatten(1).mean(1) for part in target]).sum(0)
+            distance[k] = torch.maximum(torch.stack(per_style), SMALLEST_DISTANCE * size).clamp_min(1e-20)
         return StyleTargets(statistics, distance)
 
     @torch.no_grad()

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.checkpoints.encoder import save_encoder
 from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
+from brushwork.trainers.add_style import AddStyleTask
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.data import PhotoBatches
 from brushwork.trainers.interrupt import InterruptBetweenSteps
-from brushwork.trainers.loop import train
+from brushwork.trainers.loop import run, train
 from brushwork.trainers.state import state_path
 from PIL import Image
 
@@ -32,6 +35,13 @@ def encoder(tmp_path: Path) -> Path:
     path = tmp_path / "encoder.pth"
     torch.save({"model": state}, path)
     return path
+
+
+@pytest.fixture
+def deep_encoder(tmp_path: Path) -> Path:
+    """Down to relu4_1, as AdaIN needs it."""
+    encoder = VGGFeatures(VGGConfig(((4, 4), (5, 5), (6, 6), (7,)), "reflect"))
+    return save_encoder(encoder, tmp_path / "deep.safetensors", title="", license_id="MIT", provenance={})
 
 
 @pytest.fixture
@@ -132,7 +142,7 @@ def test_the_same_step_gives_the_same_photos(args: TrainArgs) -> None:
 
 def test_no_photos_is_explained(args: TrainArgs, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(TrainingError, match="no content photos"):
+    with pytest.raises(TrainingError, match="no pictures"):
         train(replace(args, photos=tmp_path / "none"))
 
 
@@ -156,3 +166,44 @@ def test_a_signal_ends_the_run_between_two_steps_and_keeps_it(args: TrainArgs) -
     assert seen == [1, 2]
     assert load_checkpoint(args.out).spec.provenance["steps"] == 2
     assert state_path(args.out).exists()
+
+
+@pytest.mark.parametrize("method", ["comatch", "adain"])
+def test_any_style_methods_learn_and_follow_the_picture(args: TrainArgs, deep_encoder: Path, method: str) -> None:
+    losses = []
+    any_style = replace(
+        args, method=method, steps=80, widths=(4, 8, 16), learning_rate=3e-3, transfer_encoder=deep_encoder
+    )
+    train(any_style, callbacks=(lambda p: losses.append(p.losses.style + p.losses.content),))
+    # the median: a style picture may be one of the photos, all noise here, and then the distance is nearly 0
+    assert np.median(losses[-15:]) < 0.8 * np.median(losses[:5])
+    model = load_checkpoint(args.out)
+    photo, a, b = torch.rand(1, 3, 40, 56), torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64) ** 4
+    assert model(photo, a).shape == photo.shape
+    assert not torch.equal(model(photo, a), model(photo, b))
+
+
+def test_an_added_style_leaves_every_other_bit_alone(args: TrainArgs) -> None:
+    base = train(replace(args, styles=args.styles[:1]))
+    out = args.out.with_name("more.safetensors")
+    added = replace(args, styles=args.styles[1:], out=out, steps=30)
+    losses = []
+    run(AddStyleTask(added, base), added, callbacks=(lambda p: losses.append(p.losses.style),))
+    before, after = load_checkpoint(base), load_checkpoint(out)
+    assert after.spec.style_names == ("stripes", "identity", "dots")
+    assert after.spec.provenance["added"][0]["style"] == "dots"
+    old, new = before.network.state_dict(), after.network.state_dict()
+    for name, tensor in old.items():
+        assert torch.equal(new[name][: len(tensor)], tensor), name
+    photo = torch.rand(1, 3, 40, 40)
+    assert torch.equal(before(photo, "stripes"), after(photo, "stripes"))
+    assert np.mean(losses[-5:]) < np.mean(losses[:3])
+
+
+def test_a_style_can_be_added_to_conditional_models_only(args: TrainArgs) -> None:
+    fixed = train(replace(args, method="in", styles=args.styles[:1], steps=1))
+    with pytest.raises(TrainingError, match="cannot take another style"):
+        AddStyleTask(replace(args, styles=args.styles[1:]), fixed)
+    base = train(args)
+    with pytest.raises(TrainingError, match="already has a style"):
+        AddStyleTask(replace(args, styles=args.styles[1:]), base)

@@ -1,0 +1,104 @@
+"""One more style for a CIN model: only its γ and β learn, the rest stays bit for bit (Dumoulin et al., § 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.architectures import ConditionalTransformerNet, StyleNetwork, build_network
+from ..core.checkpoints import load_checkpoint
+from ..core.checkpoints.native import save_checkpoint
+from ..core.errors import TrainingError
+from ..core.style_model import StyleModel
+from .args import TrainArgs
+from .feed_forward import FeedForwardTask
+
+NEAREST_PHOTOS = 4
+
+
+class AddStyleTask(FeedForwardTask):
+    """A network with the model's convolutions, frozen, and one style: the new one.
+
+    It starts from the style of the model whose pictures are nearest to the painting.
+
+    Args:
+        args: With the new painting as its only style.
+        model_path: The CIN model.
+
+    Raises:
+        TrainingError: Not a CIN model, or it already has a style of this name.
+    """
+
+    def __init__(self, args: TrainArgs, model_path: Path) -> None:
+        self.model = load_checkpoint(model_path)
+        if self.model.style_kind != "conditional":
+            raise TrainingError(
+                f"{model_path.name} cannot take another style.",
+                expected="a model with conditional instance normalization (CIN)",
+                got=self.model.spec.architecture,
+                do="Use `cin-starter` or a model that was trained with `cin`; for other models train a new one.",
+            )
+        name = args.styles[0].stem
+        if name in self.model.spec.style_names:
+            raise TrainingError(
+                f"{model_path.name} already has a style `{name}`.",
+                expected="a new name",
+                got=", ".join(self.model.spec.style_names),
+                do="Rename the picture file.",
+            )
+        super().__init__(args, self.model.spec.architecture, self.model.spec.hyperparameters)
+        self.nearest = self._start()
+
+    def build(self) -> StyleNetwork:
+        """The model's hyperparameters with one style."""
+        return build_network(self.architecture, {**self.model.spec.hyperparameters, "styles": 1})
+
+    def _start(self) -> str:
+        """Copy convolutions and the nearest style's γ, β; freeze the convolutions. Returns that style's name."""
+        photos = self.batches.sample(NEAREST_PHOTOS)
+        content = self.loss.content_targets(photos)
+        index = torch.zeros(len(photos), dtype=torch.long)
+        losses = []
+        for name in self.model.spec.style_names:
+            painted = self.model(photos, name)
+            losses.append(float(self.loss(painted, content, self.targets, index).style.mean()))
+        best = min(range(len(losses)), key=losses.__getitem__)
+        rows = style_rows(self.model.network)
+        state = {k: v[best : best + 1] if k in rows else v for k, v in self.model.network.state_dict().items()}
+        self.network.load_state_dict(state)
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad_(name in rows)
+        return self.model.spec.style_names[best]
+
+    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
+        """The model with one more row in every γ and β, at the end: earlier indices stay."""
+        spec = self.model.spec
+        hyperparameters = {**spec.hyperparameters, "styles": len(spec.styles) + 1}
+        network = build_network(spec.architecture, hyperparameters)
+        rows = style_rows(network)
+        before = self.model.network.state_dict()
+        network.load_state_dict({k: torch.cat([v, weights[k]]) if k in rows else v for k, v in before.items()})
+        (added,) = self.styles()
+        history = [*spec.provenance.get("added", []), {"style": added.name, "nearest": self.nearest, **record}]
+        described = spec.with_(
+            hyperparameters=hyperparameters,
+            styles=(*spec.styles, added),
+            provenance={**spec.provenance, "added": history},
+        )
+        return StyleModel(network, described)
+
+    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
+        """Write `finished`."""
+        save_checkpoint(self.finished(weights, record), path)
+
+
+def style_rows(network: torch.nn.Module) -> set[str]:
+    """Names of the parameters that have a row per style."""
+    if not isinstance(network, ConditionalTransformerNet):
+        return set()
+    owned = {id(p) for layer in network.style_layers() for p in layer.parameters()}
+    return {name for name, parameter in network.named_parameters() if id(parameter) in owned}

@@ -1,0 +1,117 @@
+"""What CoMatch and AdaIN share: every photo of a batch meets a style picture of its own, drawn from many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.architectures import StyleCode, StyleNetwork, build_network
+from ..core.checkpoints.native import save_checkpoint
+from ..core.losses import PerceptualLoss, total_variation_loss
+from ..core.spec import ModelSpec
+from ..core.style_model import StyleModel
+from .args import TrainArgs
+from .balance import Balance
+from .data import PhotoBatches, picture_files
+from .loss_network import perceptual_loss
+from .task import StepLosses
+
+PHOTO_SHARE = 0.1
+"""Share of style pictures that are photos: the network must also leave a picture nearly as it is."""
+
+
+class StyledBatches:
+    """Photos, and as many style pictures: crops at several scales, with changed colours and mixtures.
+
+    Args:
+        args: `styles` holds picture files and folders.
+    """
+
+    def __init__(self, args: TrainArgs) -> None:
+        self.photos = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
+        self.styles = PhotoBatches(picture_files(args.styles), args.style_size_px, args.batch, args.seed + 1)
+        self.seed = args.seed
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Photos (B, 3, size_px, size_px) and styles (B, 3, style_size_px, style_size_px), 0..1."""
+        (photos,), (styles,) = self.photos.batch(step), self.styles.batch(step)
+        generator = torch.Generator().manual_seed(self.seed * 32_452_843 + step)
+        count = len(styles)
+
+        def uniform(low: float, high: float, channels: int = 1) -> Tensor:
+            return torch.rand(count, channels, 1, 1, generator=generator) * (high - low) + low
+
+        mixed = torch.lerp(styles, styles.roll(1, 0), 0.5 * (uniform(0, 1) < 0.1))
+        gain = torch.where(uniform(0, 1) < 0.3, uniform(0.6, 1.3, 3), torch.ones(1))
+        order = torch.stack([torch.randperm(3, generator=generator) for _ in range(count)])
+        swapped = torch.stack([picture[places] for picture, places in zip(mixed, order, strict=True)])
+        styles = torch.where(uniform(0, 1) < 0.15, swapped, mixed)
+        styles = ((styles - 0.5) * gain + 0.5).clamp(0, 1)
+        if styles.shape == photos.shape:
+            styles = torch.where(uniform(0, 1) < PHOTO_SHARE, photos.roll(1, 0), styles)
+        return photos, styles
+
+
+class AnyStyleTask:
+    """The loss of a step for networks that take the style as a picture.
+
+    Args:
+        args: The run.
+        architecture: Registry id.
+        hyperparameters: Of the network.
+    """
+
+    def __init__(self, args: TrainArgs, architecture: str, hyperparameters: Mapping[str, Any]) -> None:
+        self.args, self.architecture, self.hyperparameters = args, architecture, dict(hyperparameters)
+        torch.manual_seed(args.seed)
+        self.network: StyleNetwork = build_network(architecture, self.hyperparameters)
+        self.loss: PerceptualLoss = perceptual_loss(args)
+        self.batches = StyledBatches(args)
+        self.balance = Balance(1, args.content_target)
+
+    def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
+        """Losses of one batch: photos (B, 3, H, W), styles (B, 3, h, w)."""
+        photos, styles = batch
+        count = len(photos)
+        with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.args.bf16):
+            features = self.network.encode_style(styles.contiguous(memory_format=torch.channels_last))
+            code = StyleCode(torch.eye(count), features)
+            stylized = self.network(photos.contiguous(memory_format=torch.channels_last), code)
+        stylized = stylized.float()
+        targets = self.loss.style_targets([styles], photos)
+        terms = self.loss(stylized, self.loss.content_targets(photos), targets, torch.arange(count))
+        total = self.balance.total(terms.style, terms.content, torch.zeros(count, dtype=torch.long)) / count
+        # Networks with a linear output are not held in range by anything else.
+        total = total + 10 * (stylized - stylized.clamp(0, 1)).square().mean()
+        if self.args.tv_weight:
+            total = total + self.args.tv_weight * total_variation_loss(stylized)
+        return StepLosses(total, float(terms.style.detach().mean()), float(terms.content.detach().mean()))
+
+    def state(self) -> dict[str, Tensor]:
+        """The balance."""
+        return {"log_weight": self.balance.log_weight}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Inverse of `state`."""
+        self.balance.log_weight = state["log_weight"].clone()
+
+    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
+        """A second network with these weights, and its description."""
+        network = build_network(self.architecture, self.hyperparameters)
+        network.load_state_dict(weights)
+        spec = ModelSpec(
+            self.architecture,
+            self.hyperparameters,
+            title=self.args.out.stem,
+            license=self.args.model_license,
+            provenance=dict(record),
+        )
+        return StyleModel(network, spec)
+
+    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
+        """Write `finished` as a native file."""
+        save_checkpoint(self.finished(weights, record), path)
