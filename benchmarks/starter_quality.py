@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.exposure import restore_exposure
 from brushwork.core.images import resize_image, resize_short_side
 from brushwork.core.inference import Stylizer
-from brushwork.core.exposure import restore_exposure
 from brushwork.core.losses.ssim import ssim
 from brushwork.core.spec import IDENTITY
 from brushwork.trainers.data import read_rgb

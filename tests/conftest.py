@@ -18,7 +18,8 @@ def _bind_checkout() -> None:
     spec = importlib.util.spec_from_file_location(
         "brushwork", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["brushwork"] = module
     spec.loader.exec_module(module)

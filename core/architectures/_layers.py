@@ -64,17 +64,13 @@ class Upsample2d(nn.Module):
     TensorFlow's alignment of the transposed convolution (gradient of a SAME convolution).
     """
 
-    def __init__(
-        self, channels: int, out_channels: int, *, mode: str, padding_mode: str, bias: bool = True
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, *, mode: str, padding_mode: str, bias: bool = True) -> None:
         super().__init__()
         self.mode, self.pad_with = mode, padding_mode
         self.conv: nn.Conv2d | nn.ConvTranspose2d
         if mode == "transposed":
             padding = 0 if padding_mode == "same" else 1
-            self.conv = nn.ConvTranspose2d(
-                channels, out_channels, 3, 2, padding, 1 - (padding == 0), bias=bias
-            )
+            self.conv = nn.ConvTranspose2d(channels, out_channels, 3, 2, padding, 1 - (padding == 0), bias=bias)
         else:
             self.conv = Conv2d(channels, out_channels, 3, padding_mode=padding_mode, bias=bias)
 

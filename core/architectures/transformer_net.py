@@ -133,9 +133,7 @@ class TransformerNet(StyleNetwork):
             return Conv2d(channels, width, kernel, stride, padding_mode=padding, bias=bias)
 
         def up(channels: int, width: int) -> Upsample2d:
-            return Upsample2d(
-                channels, width, mode=config.upsampling, padding_mode=config.padding, bias=config.bias
-            )
+            return Upsample2d(channels, width, mode=config.upsampling, padding_mode=config.padding, bias=config.bias)
 
         self.encoder = nn.ModuleList(
             [

@@ -112,11 +112,7 @@ def normalised_vgg19(state: dict[str, Tensor]) -> VGGFeatures:
     convs = sorted({int(key.split(".")[0]) for key in state})
     names = ["conv0", "conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4"]
     names += ["conv4_1", "conv4_2", "conv4_3", "conv4_4", "conv5_1", "conv5_2", "conv5_3", "conv5_4"]
-    mapped = {
-        f"{name}.{part}": state[f"{i}.{part}"]
-        for name, i in zip(names, convs, strict=False)
-        for part in PARTS
-    }
+    mapped = {f"{name}.{part}": state[f"{i}.{part}"] for name, i in zip(names, convs, strict=False) for part in PARTS}
     return _from_state(mapped, VGGConfig((), "reflect", ceil_pool=True, input_conv=True))
 
 

@@ -26,9 +26,7 @@ def test_instance_norm_gradients(rows: int) -> None:
     bias = torch.randn(rows, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda *parts: instance_norm(*parts, 1e-5), (x, weight, bias))
     flat = (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
-    torch.testing.assert_close(
-        instance_norm(x, weight, bias), flat * weight[..., None, None] + bias[..., None, None]
-    )
+    torch.testing.assert_close(instance_norm(x, weight, bias), flat * weight[..., None, None] + bias[..., None, None])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from brushwork.core.exposure import exposure, restore_exposure
 from brushwork.core.losses import (
     PerceptualLoss,
     calc_mean_std,
@@ -13,7 +14,6 @@ from brushwork.core.losses import (
     style_loss,
     total_variation_loss,
 )
-from brushwork.core.exposure import exposure, restore_exposure
 from brushwork.core.losses.ssim import ssim
 
 

@@ -41,6 +41,9 @@ def encoder(tmp_path: Path) -> Path:
 def deep_encoder(tmp_path: Path) -> Path:
     """Down to relu4_1, as AdaIN needs it."""
     encoder = VGGFeatures(VGGConfig(((4, 4), (5, 5), (6, 6), (7,)), "reflect"))
+    for name, parameter in encoder.named_parameters():
+        if name.endswith("weight"):
+            torch.nn.init.kaiming_normal_(parameter, nonlinearity="relu")
     return save_encoder(encoder, tmp_path / "deep.safetensors", title="", license_id="MIT", provenance={})
 
 
