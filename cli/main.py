@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "contact sheet of all bundled styles, offline",
     "models": "list, get and verify models",
     "train": "train a style network",
+    "add-style": "add a painting to a CIN model",
     "distill": "train a compact loss network from larger ones",
     "inspect": "say what a model file holds",
     "convert": "write any supported model file as .safetensors",

@@ -12,6 +12,7 @@ from ..core.losses.statistics import STATISTICS
 
 METHODS = ("vanilla", "in", "cin", "comatch", "adain")
 ONE_STYLE = ("vanilla", "in")
+ANY_STYLE = ("comatch", "adain")
 CONTENTS = ("perceptual", "pixel")
 UPSAMPLINGS = CHOICES["upsampling"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.files import atomic_path
 from ..core.images import resize_short_side
-from .data import read_rgb
+from .data import picture_files, read_rgb
 from .loop import Progress
 from .task import StyleTask
 
@@ -41,12 +41,28 @@ class JsonLines:
 
 
 class PreviewStrip:
-    """Callback: photos × styles as one PNG, at most once a minute and at the end."""
+    """Callback: photos × styles as one PNG, at most once a minute and at the end.
+
+    Args:
+        task: Whose model is shown.
+        path: The PNG.
+        photos: Fixed photos, one row each.
+        size_px: Short side at most; never above 256.
+        paintings: For models that take pictures; the first four are shown.
+        every_s: Seconds between two drawings.
+    """
 
     def __init__(
-        self, task: StyleTask, path: Path, photos: Sequence[Path], size_px: int, every_s: float = 60.0
+        self,
+        task: StyleTask,
+        path: Path,
+        photos: Sequence[Path],
+        size_px: int,
+        paintings: Sequence[Path] = (),
+        every_s: float = 60.0,
     ) -> None:
         self.task, self.path, self.every_s, self.drawn = task, path, every_s, 0.0
+        self.paintings = [resize_short_side(read_rgb(p), min(256, size_px)) for p in picture_files(paintings)[:4]]
         self.photos = [resize_short_side(read_rgb(photo), min(256, size_px)) for photo in photos]
 
     def __call__(self, progress: Progress) -> None:
@@ -56,8 +72,9 @@ class PreviewStrip:
         self.drawn = time.monotonic()
         model = self.task.finished(*progress.product())
         rows: list[list[Tensor]] = []
+        styles = self.paintings or range(max(1, len(model.spec.styles)))
         for photo in self.photos:
-            rows.append([photo, *(model(photo, index) for index in range(max(1, len(model.spec.styles))))])
+            rows.append([photo, *(model(photo, style) for style in styles)])
         write_grid(rows, self.path)
 
 

@@ -1,0 +1,37 @@
+"""`brushwork add-style`: one more painting for a CIN model, in minutes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ._training import add_run_options, run_task
+from .train import add_style_options, style_options
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "add-style",
+        help="add a painting to a CIN model",
+        description="Train only the new style's gamma and beta; all other styles stay bit for bit.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="id or file of a model with conditional instance norm")
+    parser.add_argument("--style", nargs=1, type=Path, required=True, metavar="PICTURE", help="the painting")
+    add_run_options(parser, size_px=256, batch=4)
+    add_style_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when done."""
+    from ..core.hub import resolve_model
+    from ..trainers.add_style import AddStyleTask
+    from ..trainers.args import TrainArgs
+    from ..trainers.report import PreviewStrip
+
+    options = TrainArgs(**style_options(args), method="cin")  # type: ignore[arg-type]
+    task = AddStyleTask(options, resolve_model(args.model))
+    strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size)]
+    print(run_task(task, options, resume=args.resume, callbacks=strip if args.preview else []))
+    return 0
