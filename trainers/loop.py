@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.errors import BrushworkError, TrainingError
+from ..core.errors import BrushworkError
 from .args import RunArgs, TrainArgs
 from .data import prefetch
+from .guard import Guard
 from .methods import make_task
 from .state import load_state, save_state, state_path
 from .task import StepLosses, Task
@@ -60,25 +61,28 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         The path of the model file.
 
     Raises:
-        TrainingError: No photos, or a loss that is not finite.
+        TrainingError: No photos, or a loss that stays away from finite values whatever the learning rate.
         BrushworkError: Files that cannot be read or written.
     """
     network = task.network.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    step, seconds = 0, 0.0
+    step, seconds, record = 0, 0.0, {"rate": 1.0}
     sidecar = state_path(args.out)
     if resume and sidecar.exists():
         extra, record = load_state(sidecar, network, average, optimizer)
         task.load_state(extra)
         step, seconds = record["step"], record["seconds"]
+    guard = Guard(task, network, optimizer, average)
+    guard.rate = record["rate"]
 
     def product() -> tuple[dict[str, Tensor], dict[str, Any]]:
         length = {"steps": step, "minutes": round(seconds / 60, 1)}
         return average if args.ema else network.state_dict(), length | recorded(args)
 
     def save() -> None:
-        save_state(sidecar, network, average, optimizer, task.state(), {"step": step, "seconds": seconds})
+        progress = {"step": step, "seconds": seconds, "rate": guard.rate}
+        save_state(sidecar, network, average, optimizer, task.state(), progress)
         task.export(*product(), args.out)
 
     began, earlier, saved = time.monotonic(), seconds, time.monotonic()
@@ -86,21 +90,20 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
     try:
         while (done := fraction(args, step, seconds)) < 1:
             for group in optimizer.param_groups:
-                group["lr"] = args.learning_rate * schedule(done, step)
+                group["lr"] = args.learning_rate * guard.rate * schedule(done, step)
             losses = task.step(next(batches), step)
-            if not torch.isfinite(losses.total):
-                raise TrainingError(
-                    f"The loss became {float(losses.total)} at step {step}.",
-                    expected="a finite loss",
-                    got=f"learning rate {args.learning_rate}",
-                    do="Use a lower learning rate; the model saved before is unharmed.",
-                )
-            optimizer.zero_grad(set_to_none=True)
-            losses.total.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
-            optimizer.step()
-            update_average(average, network, args.ema, step)
+            fine = guard.healthy(losses.total)
+            if fine:
+                optimizer.zero_grad(set_to_none=True)
+                losses.total.backward()
+                norm = torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+                fine = bool(torch.isfinite(norm))
+            if fine:
+                optimizer.step()
+                update_average(average, network, args.ema, step)
             step += 1
+            if not fine or not guard.after_step(step):
+                guard.rollback(step)
             seconds = earlier + time.monotonic() - began
             for callback in callbacks:
                 callback(Progress(step, fraction(args, step, seconds), seconds, losses, product))

@@ -56,7 +56,7 @@ def load_state(
     groups: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "extra": {}, "optimizer": {}}
     try:
         with safe_open(str(path), "pt") as file:
-            record = json.loads(file.metadata()["brushwork_training"])
+            record = {"rate": 1.0, **json.loads(file.metadata()["brushwork_training"])}
             for key in file.keys():  # noqa: SIM118 - safe_open is no mapping
                 group, _, name = key.partition("/")
                 groups[group][name] = file.get_tensor(key)

@@ -18,6 +18,7 @@ from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
 from brushwork.trainers.add_style import AddStyleTask
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.data import PhotoBatches
+from brushwork.trainers.instance import InstanceTask
 from brushwork.trainers.interrupt import InterruptBetweenSteps
 from brushwork.trainers.loop import run, train
 from brushwork.trainers.state import state_path
@@ -116,12 +117,31 @@ def test_resume_with_other_styles_is_refused(args: TrainArgs) -> None:
         train(replace(args, method="in", styles=args.styles[:1]), resume=True)
 
 
-def test_an_exploding_run_leaves_the_last_good_file(args: TrainArgs) -> None:
+def test_a_hopeless_run_leaves_the_last_good_file(args: TrainArgs) -> None:
     train(args)
     before = args.out.read_bytes()
     with pytest.raises(BrushworkError):
-        train(replace(args, learning_rate=1e30, steps=40))
+        train(replace(args, learning_rate=1e30, steps=1000))
     assert args.out.read_bytes() == before
+
+
+def test_a_learning_rate_of_ten_ends_in_a_sane_model(args: TrainArgs) -> None:
+    model = load_checkpoint(train(replace(args, learning_rate=10.0, steps=120)))
+    assert all(torch.isfinite(tensor).all() for tensor in model.network.state_dict().values())
+    assert torch.isfinite(model(torch.rand(1, 3, 32, 32))).all()
+
+
+def test_a_bad_step_is_undone(args: TrainArgs) -> None:
+    class Poisoned(InstanceTask):
+        def step(self, batch, step):
+            losses = super().step(batch, step)
+            return replace(losses, total=losses.total * float("nan")) if step == 3 else losses
+
+    one = replace(args, method="in", styles=args.styles[:1])
+    rates = []
+    run(Poisoned(one), one, callbacks=(lambda p: rates.append(p.step),))
+    assert rates == [1, 2, 3, 4, 5, 6]
+    assert all(torch.isfinite(t).all() for t in weights(one.out).values())
 
 
 def test_bad_files_are_skipped_and_named_once(args: TrainArgs, caplog: pytest.LogCaptureFixture) -> None:
