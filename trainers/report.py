@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..core.files import atomic_path
 from ..core.images import resize_short_side
+from ..core.style_model import StyleModel
 from .data import picture_files, read_rgb
 from .loop import Progress
 from .task import StyleTask
@@ -50,6 +51,7 @@ class PreviewStrip:
         size_px: Short side at most; never above 256.
         paintings: For models that take pictures; the first four are shown.
         every_s: Seconds between two drawings.
+        names: For models with named styles, those that are shown; empty: all.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class PreviewStrip:
         size_px: int,
         paintings: Sequence[Path] = (),
         every_s: float = 60.0,
+        names: Sequence[str] = (),
     ) -> None:
         self.task, self.path, self.every_s, self.drawn = task, path, every_s, 0.0
+        self.names = names
         self.paintings = [resize_short_side(read_rgb(p), min(256, size_px)) for p in picture_files(paintings)[:4]]
         self.photos = [resize_short_side(read_rgb(photo), min(256, size_px)) for photo in photos]
 
@@ -70,9 +74,12 @@ class PreviewStrip:
         if progress.fraction < 1 and time.monotonic() - self.drawn < self.every_s:
             return
         self.drawn = time.monotonic()
-        model = self.task.finished(*progress.product())
+        self.draw(self.task.finished(*progress.product()))
+
+    def draw(self, model: StyleModel) -> None:
+        """Write what `model` makes of the photos."""
         rows: list[list[Tensor]] = []
-        styles = self.paintings or range(max(1, len(model.spec.styles)))
+        styles = self.paintings or self.names or range(max(1, len(model.spec.styles)))
         for photo in self.photos:
             rows.append([photo, *(model(photo, style) for style in styles)])
         write_grid(rows, self.path)
