@@ -14,6 +14,7 @@ from ..core.errors import ConfigError
 if TYPE_CHECKING:
     from ..trainers.args import RunArgs
     from ..trainers.loop import Callback
+    from ..trainers.shard import Shard
     from ..trainers.task import Task
 
 CREDIT_KEYS = ("title", "attribution", "license")
@@ -34,7 +35,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
     parser.add_argument("--resume", action="store_true", help="go on from OUT.safetensors.train")
 
 
-def run_options(args: argparse.Namespace) -> dict[str, Any]:
+def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of RunArgs."""
     return {
         "out": args.out,
@@ -46,18 +47,31 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
         "learning_rate": args.learning_rate,
         "seed": args.seed,
         "bf16": not args.float32,
+        "shard": shard,
     }
 
 
-def run_task(task: Task, options: RunArgs, *, resume: bool, callbacks: Sequence[Callback] = ()) -> Path:
-    """Train with a progress line, a log beside the file, and signals that keep what was learned."""
+def run_task(task: Task, options: RunArgs, *, resume: bool, callbacks: Sequence[Callback] = ()) -> None:
+    """Train with a progress line, a log beside the file, and signals that keep what was learned; print the path."""
+    from ..core.files import atomic_path
     from ..trainers.interrupt import InterruptBetweenSteps
     from ..trainers.loop import run
+    from ..trainers.loss_curve import loss_curve
     from ..trainers.report import JsonLines
 
-    log = JsonLines(options.out.with_suffix(".log.jsonl"), append=resume)
-    with InterruptBetweenSteps() as interrupt:
-        return run(task, options, resume=resume, callbacks=(_progress_line(), log, *callbacks, interrupt))
+    shown: tuple[Callback, ...] = ()
+    if options.shard.rank == 0:
+        log = JsonLines(options.out.with_suffix(".log.jsonl"), append=resume)
+        shown = (_progress_line(), log, *callbacks)
+    try:
+        with InterruptBetweenSteps() as interrupt:
+            path = run(task, options, resume=resume, callbacks=(*shown, interrupt))
+    finally:
+        if options.shard.rank == 0:
+            with atomic_path(options.out.with_suffix(".curve.png")) as temporary:
+                loss_curve(options.out.with_suffix(".log.jsonl")).save(temporary, "PNG")
+    if options.shard.rank == 0:
+        print(path)
 
 
 def find_encoders(names: Sequence[str]) -> tuple[Path, ...]:

@@ -29,9 +29,11 @@ def run(args: argparse.Namespace) -> int:
     from ..trainers.add_style import AddStyleTask
     from ..trainers.args import TrainArgs
     from ..trainers.report import PreviewStrip
+    from ..trainers.shard import joined
 
-    options = TrainArgs(**style_options(args), method="cin")  # type: ignore[arg-type]
-    task = AddStyleTask(options, resolve_model(args.model))
-    strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size)]
-    print(run_task(task, options, resume=args.resume, callbacks=strip if args.preview else []))
+    with joined() as shard:
+        options = TrainArgs(**style_options(args, shard), method="cin")
+        task = AddStyleTask(options, resolve_model(args.model))
+        strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size)]
+        run_task(task, options, resume=args.resume, callbacks=strip if args.preview else [])
     return 0

@@ -24,7 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Distil; 0 when done."""
     from ..trainers.distill import DistillArgs, DistillTask
+    from ..trainers.shard import joined
 
-    options = DistillArgs(**run_options(args), paintings=args.paintings, teachers=tuple(args.teacher))
-    print(run_task(DistillTask(options), options, resume=args.resume))
+    with joined() as shard:
+        options = DistillArgs(**run_options(args, shard), paintings=args.paintings, teachers=tuple(args.teacher))
+        run_task(DistillTask(options), options, resume=args.resume)
     return 0

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ._training import add_run_options, find_encoders, read_credits, run_options, run_task
+
+if TYPE_CHECKING:
+    from ..trainers.args import TrainArgs
+    from ..trainers.shard import Shard
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -73,10 +78,10 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def style_options(args: argparse.Namespace) -> dict[str, object]:
+def style_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of TrainArgs that `add-style` has too."""
     return {
-        **run_options(args),
+        **run_options(args, shard),
         "styles": tuple(args.style),
         "encoder": find_encoders(args.encoder),
         "style_size_px": args.style_size,
@@ -90,12 +95,25 @@ def style_options(args: argparse.Namespace) -> dict[str, object]:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
-    from ..trainers.args import ANY_STYLE, TrainArgs
+    from ..trainers.args import ANY_STYLE
     from ..trainers.methods import make_task
     from ..trainers.report import PreviewStrip
+    from ..trainers.shard import joined
 
-    options = TrainArgs(
-        **style_options(args),  # type: ignore[arg-type]
+    with joined() as shard:
+        options = _options(args, shard)
+        task = make_task(options)
+        paintings = options.styles if options.method in ANY_STYLE else ()
+        strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size, paintings)]
+        run_task(task, options, resume=args.resume, callbacks=strip if args.preview else [])
+    return 0
+
+
+def _options(args: argparse.Namespace, shard: Shard) -> TrainArgs:
+    from ..trainers.args import TrainArgs
+
+    return TrainArgs(
+        **style_options(args, shard),
         method=args.method,
         widths=tuple(args.widths),
         blocks=args.blocks,
@@ -104,8 +122,3 @@ def run(args: argparse.Namespace) -> int:
         leave_out_encoder=args.leave_out_encoder,
         model_license=args.license,
     )
-    task = make_task(options)
-    paintings = options.styles if options.method in ANY_STYLE else ()
-    strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size, paintings)]
-    print(run_task(task, options, resume=args.resume, callbacks=strip if args.preview else []))
-    return 0

@@ -15,7 +15,8 @@ HOST = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths",
 
 
 def python_files(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
+    # an entry point may call the command line; nothing imports it
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if path.name != "__main__.py")
 
 
 def imported(path: Path) -> list[tuple[str, bool]]:

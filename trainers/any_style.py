@@ -36,7 +36,7 @@ class StyledBatches:
         self.styles = PhotoBatches(picture_files(args.styles), args.style_size_px, args.batch, args.seed + 1)
         self.seed = args.seed
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int, rows: range | None = None) -> tuple[Tensor, Tensor]:
         """Photos (B, 3, size_px, size_px) and styles (B, 3, style_size_px, style_size_px), 0..1."""
         (photos,), (styles,) = self.photos.batch(step), self.styles.batch(step)
         generator = torch.Generator().manual_seed(self.seed * 32_452_843 + step)
@@ -53,7 +53,7 @@ class StyledBatches:
         styles = ((styles - 0.5) * gain + 0.5).clamp(0, 1)
         if styles.shape == photos.shape:
             styles = torch.where(uniform(0, 1) < PHOTO_SHARE, photos.roll(1, 0), styles)
-        return photos, styles
+        return (photos, styles) if rows is None else (photos[rows.start : rows.stop], styles[rows.start : rows.stop])
 
 
 class AnyStyleTask:
@@ -71,7 +71,7 @@ class AnyStyleTask:
         self.network: StyleNetwork = build_network(architecture, self.hyperparameters)
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = StyledBatches(args)
-        self.balance = Balance(1, args.content_target)
+        self.balance = Balance(1, args.content_target, args.shard)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch: photos (B, 3, H, W), styles (B, 3, h, w)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.architectures.transformer_net import CHOICES
 from ..core.errors import ConfigError
 from ..core.losses.statistics import STATISTICS
+from .shard import Shard
 
 METHODS = ("vanilla", "in", "cin", "comatch", "adain")
 ONE_STYLE = ("vanilla", "in")
@@ -43,12 +44,20 @@ class RunArgs:
     """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
     save_every_s: float = 120.0
     """Seconds between resumable checkpoints."""
+    shard: Shard = Shard()
+    """Which part of every batch this process takes, in a run over several."""
 
     def __post_init__(self) -> None:
         check_options(
             ((self.steps is None) != (self.minutes is None), "length", "either steps or minutes", f"{self.steps=}"),
             (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
             (self.batch >= 1, "batch", "at least 1", str(self.batch)),
+            (
+                self.batch % self.shard.world == 0,
+                "batch",
+                f"a multiple of {self.shard.world} processes",
+                str(self.batch),
+            ),
             (0 <= self.ema < 1, "ema", "0 ≤ ema < 1", str(self.ema)),
             (self.learning_rate > 0, "learning_rate", "above 0", str(self.learning_rate)),
         )

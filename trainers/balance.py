@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .shard import Shard
+
 START = 10.0
 RATE = 0.02
 """How fast log λ answers to the relative distance of the content loss from its target."""
@@ -18,10 +20,11 @@ class Balance:
     Args:
         slots: Number of paintings.
         content_target: The content loss to hold.
+        shard: All processes of a run steer by what all of them saw.
     """
 
-    def __init__(self, slots: int, content_target: float) -> None:
-        self.target = content_target
+    def __init__(self, slots: int, content_target: float, shard: Shard) -> None:
+        self.target, self.shard = content_target, shard
         self.log_weight = torch.full((slots,), START).log()
 
     def total(self, style: Tensor, content: Tensor, index: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ class Balance:
         """
         weight = self.log_weight[index].exp()
         total = ((weight * style + content) / (1 + weight) * START).sum()
-        change = RATE * (1 - content.detach() / self.target).clamp(-1, 1)
-        self.log_weight.index_add_(0, index, change)
-        self.log_weight.clamp_(LOWEST, HIGHEST)
+        wanted = RATE * (1 - content.detach() / self.target).clamp(-1, 1)
+        change = torch.zeros_like(self.log_weight).index_add_(0, index, wanted)
+        self.log_weight = (self.log_weight + self.shard.total(change)).clamp(LOWEST, HIGHEST)
         return total

@@ -31,12 +31,14 @@ class ConditionalTask(FeedForwardTask):
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""
         (photos,) = batch
-        index = self._styles_of(step, len(photos))
+        index = self._styles_of(step)
         stylized = self.stylize(photos, one_hot(index, self.count))
         identity = index == self.count - 1
         total, style, content, more = stylized.new_zeros(()), 0.0, 0.0, {}
         if not identity.all():
             total, style, content = self.painted(stylized[~identity], photos[~identity], index[~identity])
+        elif self.args.shard.world > 1:
+            self.balance.total(photos.new_zeros(0), photos.new_zeros(0), index[:0])  # the others wait for its sum
         if identity.any():
             error = identity_loss(stylized[identity], photos[identity])
             total = total + IDENTITY_WEIGHT * error.sum()
@@ -47,14 +49,14 @@ class ConditionalTask(FeedForwardTask):
         """The paintings, then the identity."""
         return (*super().styles(), StyleInfo(IDENTITY, title="The photo itself"))
 
-    def _styles_of(self, step: int, batch: int) -> Tensor:
+    def _styles_of(self, step: int) -> Tensor:
         """Style indices of a step: consecutive pieces of an endless sequence of permutations."""
         turns = torch.cat([torch.arange(self.count), torch.full((IDENTITY_SHARE - 1,), self.count - 1)])
         indices = []
-        for i in range(step * batch, (step + 1) * batch):
-            turn, place = divmod(i, len(turns))
+        for place in self.args.shard.rows(self.args.batch):
+            turn, slot = divmod(step * self.args.batch + place, len(turns))
             generator = torch.Generator().manual_seed(self.args.seed * 104_729 + turn)
-            indices.append(turns[torch.randperm(len(turns), generator=generator)[place]])
+            indices.append(turns[torch.randperm(len(turns), generator=generator)[slot]])
         return torch.stack(indices)
 
 

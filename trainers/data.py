@@ -86,18 +86,18 @@ class PhotoBatches:
         self.size_px, self.size, self.seed = size_px, size, seed
         self._bad: set[Path] = set()
 
-    def batch(self, step: int) -> tuple[Tensor]:
-        """The photos of one step: (size, 3, size_px, size_px), 0..1; the same for the same step, always."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        return (torch.cat([self._crop(step * self.size + i, generator) for i in range(self.size)]),)
+    def batch(self, step: int, rows: range | None = None) -> tuple[Tensor]:
+        """Some or all photos of one step: (rows, 3, size_px, size_px), 0..1; the same for the same step, always."""
+        places = range(self.size) if rows is None else rows
+        return (torch.cat([self._crop(step * self.size + place) for place in places]),)
 
     def sample(self, count: int) -> Tensor:
         """The first `count` photos of the sequence, (count, 3, size_px, size_px)."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003)
-        return torch.cat([self._crop(i, generator) for i in range(count)])
+        return torch.cat([self._crop(index) for index in range(count)])
 
-    def _crop(self, index: int, generator: torch.Generator) -> Tensor:
+    def _crop(self, index: int) -> Tensor:
         """Photo number `index` of the endless shuffled sequence, skipping files that cannot be read."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
         for attempt in range(len(self.paths)):
             epoch, place = divmod(index + attempt, len(self.paths))
             order = torch.randperm(len(self.paths), generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch))
@@ -130,8 +130,10 @@ class PhotoBatches:
         return crop.flip(-1) if mirror < 0.5 else crop
 
 
-def prefetch(batches: Batches, first_step: int, *, ahead: int = 3) -> Generator[tuple[Tensor, ...], None, None]:
-    """Batches from `first_step` on, decoded by a thread while the network computes.
+def prefetch(
+    batches: Batches, first_step: int, rows: range, *, ahead: int = 3
+) -> Generator[tuple[Tensor, ...], None, None]:
+    """These rows of the batches from `first_step` on, decoded by a thread while the network computes.
 
     A thread and not worker processes: inside ComfyUI the pack's classes cannot be pickled.
     """
@@ -148,7 +150,7 @@ def prefetch(batches: Batches, first_step: int, *, ahead: int = 3) -> Generator[
         step = first_step
         try:
             while not stop.is_set():
-                put(batches.batch(step))
+                put(batches.batch(step, rows))
                 step += 1
         except BaseException as error:  # noqa: BLE001 - carried to the training thread and raised there
             put(error)

@@ -56,7 +56,7 @@ class MixedBatches:
             self.sources.append(PhotoBatches(args.paintings, args.size_px, args.batch // 2, args.seed + 1))
         self.seed = args.seed
 
-    def batch(self, step: int) -> tuple[Tensor]:
+    def batch(self, step: int, rows: range | None = None) -> tuple[Tensor]:
         """(batch, 3, size_px, size_px), 0..1."""
         pictures = torch.cat([source.batch(step)[0] for source in self.sources])
         generator = torch.Generator().manual_seed(self.seed * 15_485_863 + step)
@@ -70,7 +70,8 @@ class MixedBatches:
         gain = torch.where(uniform(0, 1) < 0.5, uniform(0.6, 1.4, 3), torch.ones(1))
         pictures = (pictures - 0.5) * gain + 0.5 + uniform(-0.1, 0.1, 3)
         noise = torch.randn(pictures.shape, generator=generator) * uniform(0, 0.1) * (uniform(0, 1) < 0.4)
-        return ((pictures + noise).clamp(0, 1),)
+        pictures = (pictures + noise).clamp(0, 1)
+        return (pictures if rows is None else pictures[rows.start : rows.stop],)
 
 
 class Student(nn.Module):

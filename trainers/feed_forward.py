@@ -55,7 +55,7 @@ class FeedForwardTask:
         self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
         self.paintings = [resize_short_side(read_rgb(path), args.style_size_px) for path in args.styles]
         self.targets: StyleTargets = self.loss.style_targets(self.paintings, self.batches.sample(SAMPLE_PHOTOS))
-        self.balance = Balance(len(args.styles), args.content_target)
+        self.balance = Balance(len(args.styles), args.content_target, args.shard)
 
     def build(self) -> StyleNetwork:
         """The network that is trained, freshly initialised."""

@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from ..core.errors import BrushworkError
 from .args import RunArgs, TrainArgs
 from .data import prefetch
 from .guard import Guard
 from .methods import make_task
+from .shard import Shard
 from .state import load_state, save_state, state_path
 from .task import StepLosses, Task
 
@@ -86,16 +88,19 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         task.export(*product(), args.out)
 
     began, earlier, saved = time.monotonic(), seconds, time.monotonic()
-    batches = prefetch(task.batches, step)
+    shard, first = args.shard, args.shard.rank == 0
+    step_module = StepModule(task)
+    forward = DistributedDataParallel(step_module) if shard.world > 1 else step_module
+    batches = prefetch(task.batches, step, shard.rows(args.batch))
     try:
-        while (done := fraction(args, step, seconds)) < 1:
+        while (done := shard.of_first(fraction(args, step, seconds))) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = args.learning_rate * guard.rate * schedule(done, step)
-            losses = task.step(next(batches), step)
-            fine = guard.healthy(losses.total)
+            total = forward(next(batches), step)
+            fine = guard.healthy(shard.total(total.detach()) / shard.world)
             if fine:
                 optimizer.zero_grad(set_to_none=True)
-                losses.total.backward()
+                total.backward()
                 norm = torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
                 fine = bool(torch.isfinite(norm))
             if fine:
@@ -105,20 +110,54 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
             if not fine or not guard.after_step(step):
                 guard.rollback(step)
             seconds = earlier + time.monotonic() - began
-            for callback in callbacks:
-                callback(Progress(step, fraction(args, step, seconds), seconds, losses, product))
-            if time.monotonic() - saved > args.save_every_s:
+            _tell(callbacks, Progress(step, fraction(args, step, seconds), seconds, step_module.losses, product), shard)
+            if first and time.monotonic() - saved > args.save_every_s:
                 save()
                 saved = time.monotonic()
-        save()
+        if first:
+            save()
     except BrushworkError:  # nothing worth keeping: the files of the last interval stay as they are
         raise
     except BaseException:
-        save()
+        if first:
+            save()
         raise
     finally:
         batches.close()
     return args.out
+
+
+class StepModule(torch.nn.Module):
+    """A step as a module, which is what DistributedDataParallel averages the gradients of.
+
+    Args:
+        task: Its network's parameters are this module's.
+    """
+
+    losses: StepLosses
+    """Of the last step."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.network = task.network
+        self.task = task
+
+    def forward(self, batch: tuple[Tensor, ...], step: int) -> Tensor:
+        """The total loss of this process's part of a batch, a scalar."""
+        self.losses = self.task.step(batch, step)
+        return self.losses.total
+
+
+def _tell(callbacks: tuple[Callback, ...], progress: Progress, shard: Shard) -> None:
+    """Call all; if one of them raises, in any process, all processes end after this step."""
+    ended: BaseException | None = None
+    try:
+        for callback in callbacks:
+            callback(progress)
+    except BaseException as error:  # noqa: BLE001 - raised below, once the other processes know
+        ended = error
+    if shard.any(ended is not None):
+        raise ended or KeyboardInterrupt
 
 
 def recorded(args: RunArgs) -> dict[str, Any]:

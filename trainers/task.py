@@ -26,8 +26,8 @@ class StepLosses:
 class Batches(Protocol):
     """A source of training data: the same batch for the same step, always."""
 
-    def batch(self, step: int) -> tuple[Tensor, ...]:
-        """Tensors with a leading batch dimension."""
+    def batch(self, step: int, rows: range | None = None) -> tuple[Tensor, ...]:
+        """Tensors with a leading batch dimension; of the whole batch only `rows`, where these are given."""
         ...
 
 
