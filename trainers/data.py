@@ -98,10 +98,11 @@ class PhotoBatches:
     def _crop(self, index: int) -> Tensor:
         """Photo number `index` of the endless shuffled sequence, skipping files that cannot be read."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index)
-        for attempt in range(len(self.paths)):
-            epoch, place = divmod(index + attempt, len(self.paths))
-            order = torch.randperm(len(self.paths), generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch))
-            path = self.paths[int(order[place])]
+        count = len(self.paths)
+        epoch, place = divmod(index, count)
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(self.seed * 7_919 + epoch))
+        for attempt in range(count):  # round within the epoch, so that every file is tried
+            path = self.paths[int(order[(place + attempt) % count])]
             if path in self._bad:
                 continue
             try:

@@ -156,6 +156,14 @@ def test_bad_files_are_skipped_and_named_once(args: TrainArgs, caplog: pytest.Lo
     assert sorted("empty" in m or "cut" in m for m in named) == [True, True]
 
 
+def test_one_good_file_among_bad_ones_is_enough(args: TrainArgs) -> None:
+    for path in sorted(args.photos.iterdir())[1:]:
+        path.write_bytes(b"")
+    photos = PhotoBatches(args.photos, 64, 2, 0)
+    for step in range(8):
+        assert photos.batch(step)[0].shape == (2, 3, 64, 64)
+
+
 def test_the_same_step_gives_the_same_photos(args: TrainArgs) -> None:
     one, two = PhotoBatches(args.photos, 64, 2, 3), PhotoBatches(args.photos, 64, 2, 3)
     two.batch(0)
