@@ -18,6 +18,8 @@ NODES = {
     "style_layer": "StyleLayer",
     "preserve_color": "PreserveColor",
     "save_style_model": "SaveStyleModel",
+    "train_style_model": "TrainStyleModel",
+    "add_style": "AddStyle",
 }
 """Module → class, one node a file."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -27,7 +28,7 @@ def target(folder: Path, name: str, *, overwrite: bool) -> Path:
     text = name.strip().replace("\\", "/").removesuffix(SUFFIX)
     parts = PurePosixPath(text).parts
     absolute = text.startswith("/") or bool(PureWindowsPath(text).drive)
-    if not parts or absolute or any(not _is_plain(part) for part in parts):
+    if not parts or absolute or any(not is_plain(part) for part in parts):
         raise _refused(name, folder)
     path = folder.joinpath(*parts).with_name(parts[-1] + SUFFIX)
     if not path.resolve().is_relative_to(folder.resolve()):  # a link that leads out
@@ -40,9 +41,25 @@ def target(folder: Path, name: str, *, overwrite: bool) -> Path:
     return numbered
 
 
-def _is_plain(part: str) -> bool:
+def latest_run(folder: Path, name: str) -> Path | None:
+    """The file of this name, or the numbered one of it, whose training was saved last; None: there is none.
+
+    Raises:
+        ConfigError: As `target`.
+    """
+    from ..trainers.state import state_path
+
+    path = target(folder, name, overwrite=True)
+    numbered = path.parent.glob(f"{glob.escape(path.stem)}_{'[0-9]' * 5}{SUFFIX}")
+    states = {state: file for file in (path, *numbered) if (state := state_path(file)).exists()}
+    return states[max(states, key=lambda state: state.stat().st_mtime_ns)] if states else None
+
+
+def is_plain(part: str) -> bool:
+    """Whether a file or folder of this name can exist, and is seen, on every system."""
     return (
-        not part.startswith(".")  # also . and ..; hidden files would not be listed
+        bool(part)
+        and not part.startswith(".")  # also . and ..; hidden files would not be listed
         and not part.endswith((".", " "))
         and not FORBIDDEN.search(part)
         and part.split(".")[0].lower() not in RESERVED

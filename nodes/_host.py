@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,9 @@ log = logging.getLogger("brushwork.nodes")
 MODEL_FOLDER = "style_transfer"
 """Name in `folder_paths`, and so in extra_model_paths.yaml. `style_models` belongs to ComfyUI itself."""
 
+MODELS_CHANGED = "brushwork.models_changed"
+"""Message on which web/js/model_list.js reads the lists anew."""
+
 PREVIEW_SIDE_PX = 512
 PREVIEW_EVERY_S = 0.25
 
@@ -44,9 +49,37 @@ def model_folders() -> list[Path]:
     return [Path(path) for path in folder_paths.get_folder_paths(MODEL_FOLDER)]
 
 
+def models_changed() -> None:
+    """Tell open pages that there is another model file, so that their lists have it without a reload."""
+    server = _server()
+    if server is not None:
+        server.send_sync(MODELS_CHANGED, {})
+
+
+def picture_roots() -> list[Path]:
+    """Folders that a relative name of a picture folder is looked for in: input, and datasets where there are any."""
+    known = "datasets" in folder_paths.folder_names_and_paths
+    datasets = folder_paths.get_folder_paths("datasets") if known else []
+    return [Path(path) for path in (folder_paths.get_input_directory(), *datasets)]
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A new folder in ComfyUI's temp directory, removed at the end."""
+    root = Path(folder_paths.get_temp_directory())
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="brushwork-", dir=root, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
 def torch_device() -> torch.device:
     """The device that ComfyUI computes on, asked at every run: it is not known at import."""
     return mm.get_torch_device()
+
+
+def training_device() -> torch.device:
+    """Where styles are trained: on the CPU, until the trainers take a device."""
+    return torch.device("cpu")
 
 
 def manage(network: nn.Module) -> Any:
@@ -73,6 +106,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 def free_device() -> None:
     """Take every model off the device and give the cached blocks back."""
     mm.unload_all_models()
+    mm.soft_empty_cache()
+
+
+def give_memory_back() -> None:
+    """After a training: what nothing refers to any more goes back to the device and to the system."""
+    gc.collect()
     mm.soft_empty_cache()
 
 
@@ -107,37 +146,55 @@ class Progress:
         check_interrupt()
         self._bar.update_absolute(done, max(1, total))
 
-    def show(self, done: int, total: int, picture: Tensor) -> None:
-        """Show a picture (3 or 4, H, W), 0..1, beside the numbers; not more often than the eye can follow."""
+    def show(self, done: int, total: int, picture: Tensor, side_px: int = PREVIEW_SIDE_PX) -> None:
+        """Show a picture (3 or 4, H, W), 0..1, beside the numbers; not more often than the eye can follow.
+
+        Args:
+            done: Steps done.
+            total: Steps in all.
+            picture: On any device.
+            side_px: Longest side that is sent to the page.
+        """
         check_interrupt()
         now = time.monotonic()
         if now - self._shown >= PREVIEW_EVERY_S:
             self._shown = now
-            self._bar.update_absolute(done, max(1, total), ("JPEG", _to_pil(picture), PREVIEW_SIDE_PX))
+            self._bar.update_absolute(done, max(1, total), ("JPEG", _to_pil(picture, side_px), side_px))
 
 
-def _to_pil(picture: Tensor) -> Any:
+def _to_pil(picture: Tensor, side_px: int) -> Any:
     from PIL import Image
 
     # strided before the conversion: a preview of a 4K frame must not cost what the frame did
-    step = max(1, max(picture.shape[-2:]) // PREVIEW_SIDE_PX)
+    step = max(1, max(picture.shape[-2:]) // side_px)
     rgb = picture[:3, ::step, ::step].float().clamp(0, 1).mul(255).round().byte().cpu()
     return Image.fromarray(rgb.movedim(0, -1).contiguous().numpy())
 
 
 def status(text: str, node_id: str | None) -> None:
     """Show a line of text on a node; nothing happens where there is no server (tests, headless use)."""
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
+    server = _server()
     if server is not None and node_id is not None:
         server.send_progress_text(text, node_id)
+
+
+def _server() -> Any:
+    from server import PromptServer
+
+    return getattr(PromptServer, "instance", None)
 
 
 @contextmanager
 def ordinary_tensors() -> Iterator[None]:
     """Nodes run under inference_mode, whose tensors can never be trained or saved for backward: leave it."""
     with torch.inference_mode(False):
+        yield
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Ordinary tensors and gradients, which nodes are run without."""
+    with torch.inference_mode(False), torch.enable_grad():
         yield
 
 

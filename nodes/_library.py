@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from ..core.errors import BrushworkError
+from ..core.errors import BrushworkError, CheckpointError
 from ..core.hub import (
     HubSource,
     ListedModel,
@@ -16,6 +16,7 @@ from ..core.hub import (
     resolve_files,
     resolve_model,
 )
+from ..core.hub.bundled import read_native_header
 from . import _host
 from ._hosted_model import HostedModel
 
@@ -39,6 +40,40 @@ def model_choices() -> list[str]:
 def companion_choices() -> list[str]:
     """`automatic`, then every file or title that could be the missing half of a model."""
     return [AUTOMATIC, *_choices(("encoder", "style_model"))]
+
+
+def encoder_choices() -> list[str]:
+    """Loss networks: those that come with Brushwork, those of the Hub, and local files."""
+    try:
+        known = [entry for entry in load_manifest().entries if entry.kind == "encoder"]
+        files = [model for model in list_models(_host.model_folders()) if model.entry is None]
+    except (BrushworkError, OSError) as error:
+        _host.log.error("The encoders cannot be listed. %s", error)
+        return []
+    bundled = [entry.id for entry in known if not isinstance(entry.source, HubSource)]
+    hub = [entry.id + HUB_MARK for entry in known if isinstance(entry.source, HubSource)]
+    local = [model.name for model in files if model.path and _may_be_encoder(model.path)]
+    return [*bundled, *hub, *local]
+
+
+def encoder_file(name: str, progress: Callable[[int, int], None]) -> Path:
+    """The file of one of `encoder_choices`; downloaded where it is missing.
+
+    Args:
+        name: As in the list.
+        progress: Called with (bytes done, bytes in all) of a download; may raise to interrupt.
+    """
+    return resolve_model(_plain(name), _host.model_folders(), progress)
+
+
+def _may_be_encoder(path: Path) -> bool:
+    """What our own files say; of others, whose contents would have to be loaded, the name tells."""
+    if path.suffix != ".safetensors":
+        return any(word in path.name.lower() for word in ("vgg", "encoder"))
+    try:
+        return read_native_header(path).get("kind") == "encoder"
+    except CheckpointError:
+        return False
 
 
 def _choices(kinds: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.comfyui
 
 GOLDEN = Path(__file__).resolve().parents[1] / "nodes" / "node_schemas.json"
 OPTIONS = ("default", "min", "max", "step", "options")
-DYNAMIC = {"model", "companion"}
+DYNAMIC = {"model", "companion", "encoder"}
 """Their options are the user's files."""
 
 

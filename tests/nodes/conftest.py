@@ -76,6 +76,7 @@ class Host:
         self.texts: list[str] = []
         self.room: list[float] = []
         self.emptied = 0
+        self.messages: list[str] = []
         self.interrupt_after: int | None = None
 
     def check(self) -> None:
@@ -125,7 +126,10 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
         "throw_exception_if_processing_interrupted": host.check,
         "OOM_EXCEPTION": OutOfMemory,
     }
-    server = SimpleNamespace(send_progress_text=lambda text, node_id: host.texts.append(text))
+    server = SimpleNamespace(
+        send_progress_text=lambda text, node_id: host.texts.append(text),
+        send_sync=lambda event, data: host.messages.append(event),
+    )
     contents: dict[str, dict] = {
         "comfy": {},
         "comfy.model_management": management,
@@ -134,7 +138,7 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
         "comfy_api": {},
         "comfy_api.latest": {
             "io": io,
-            "ui": SimpleNamespace(PreviewText=lambda text: text),
+            "ui": SimpleNamespace(PreviewText=lambda text: text, PreviewImage=lambda image: image),
             "ComfyExtension": object,
         },
         "folder_paths": {
@@ -142,6 +146,8 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
             "folder_names_and_paths": folders,
             "add_model_folder_path": add,
             "get_folder_paths": lambda name: list(folders[name][0]),
+            "get_input_directory": lambda: str(host.models.parents[1] / "input"),
+            "get_temp_directory": lambda: str(host.models.parents[1] / "temp"),
         },
         "server": {"PromptServer": SimpleNamespace(instance=server)},
     }

@@ -15,7 +15,7 @@ NODES = Path(__file__).resolve().parents[2] / "nodes"
 GOLDEN = Path(__file__).with_name("node_schemas.json")
 UPDATE = "BRUSHWORK_UPDATE_NODE_SCHEMAS"
 OPTIONS = ("default", "min", "max", "step", "options")
-DYNAMIC = {"model", "companion"}
+DYNAMIC = {"model", "companion", "encoder"}
 """Their options are the user's files."""
 
 Schema = dict[str, dict]
