@@ -151,6 +151,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ramp = torch.linspace(0, 255, 96).to(torch.uint8).expand(64, 96)
     Image.fromarray(torch.stack((ramp, ramp.flip(1), ramp), -1).numpy()).save(base / "input" / "example.png")
     save_tiny_models(base / "models" / "style_transfer")
+    save_tiny_encoder(base / "models" / "style_transfer" / "tiny-encoder.safetensors")
     return base
 
 
@@ -186,6 +187,19 @@ def save_tiny_models(folder: Path) -> None:
                 torch.nn.init.normal_(module.bias)
         model = StyleModel(network, spec)
         save_checkpoint(model, folder / f"tiny-{architecture}.safetensors")
+
+
+def save_tiny_encoder(path: Path) -> None:
+    """A random loss network, so that trainings take milliseconds a step."""
+    from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
+    from brushwork.core.checkpoints.encoder import save_encoder
+
+    torch.manual_seed(1)
+    network = VGGFeatures(VGGConfig(((4, 4), (5, 5), (6, 6), (7, 7), (8,)), "reflect"))
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            torch.nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+    save_encoder(network, path, title="tiny", license_id="MIT", provenance={})
 
 
 @pytest.fixture(scope="session")
