@@ -32,11 +32,14 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak; it falls along a cosine (0.001)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--float32", action="store_true", help="no bfloat16: slower, for processors without it")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default auto")
     parser.add_argument("--resume", action="store_true", help="go on from OUT.safetensors.train")
 
 
 def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of RunArgs."""
+    from ..core.inference.device import resolve_device
+
     return {
         "out": args.out,
         "photos": args.photos,
@@ -48,6 +51,7 @@ def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
         "seed": args.seed,
         "bf16": not args.float32,
         "shard": shard,
+        "device": str(resolve_device(args.device)),
     }
 
 

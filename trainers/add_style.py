@@ -59,9 +59,9 @@ class AddStyleTask(FeedForwardTask):
 
     def _start(self) -> str:
         """Copy convolutions and the nearest style's γ, β; freeze the convolutions. Returns that style's name."""
-        photos = self.batches.sample(NEAREST_PHOTOS)
+        photos = self.batches.sample(NEAREST_PHOTOS).to(self.args.device)
         content = self.loss.content_targets(photos)
-        index = torch.zeros(len(photos), dtype=torch.long)
+        index = torch.zeros(len(photos), dtype=torch.long, device=photos.device)
         losses = []
         for name in self.model.spec.style_names:
             painted = self.model(photos, name)
@@ -81,7 +81,7 @@ class AddStyleTask(FeedForwardTask):
         network = build_network(spec.architecture, hyperparameters)
         rows = style_rows(network)
         before = self.model.network.state_dict()
-        network.load_state_dict({k: torch.cat([v, weights[k]]) if k in rows else v for k, v in before.items()})
+        network.load_state_dict({k: torch.cat([v, weights[k].to(v)]) if k in rows else v for k, v in before.items()})
         (added,) = self.styles()
         history = [*spec.provenance.get("added", []), {"style": added.name, "nearest": self.nearest, **record}]
         described = spec.with_(

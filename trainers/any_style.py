@@ -79,12 +79,17 @@ class AnyStyleTask:
         count = len(photos)
         with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.args.bf16):
             features = self.network.encode_style(styles.contiguous(memory_format=torch.channels_last))
-            code = StyleCode(torch.eye(count), features)
+            code = StyleCode(torch.eye(count, device=photos.device), features)
             stylized = self.network(photos.contiguous(memory_format=torch.channels_last), code)
         stylized = stylized.float()
         targets = self.loss.style_targets([styles], photos)
-        terms = self.loss(stylized, self.loss.content_targets(photos), targets, torch.arange(count))
-        total = self.balance.total(terms.style, terms.content, torch.zeros(count, dtype=torch.long)) / count
+        terms = self.loss(
+            stylized, self.loss.content_targets(photos), targets, torch.arange(count, device=photos.device)
+        )
+        total = (
+            self.balance.total(terms.style, terms.content, torch.zeros(count, dtype=torch.long, device=photos.device))
+            / count
+        )
         # Networks with a linear output are not held in range by anything else.
         total = total + 10 * (stylized - stylized.clamp(0, 1)).square().mean()
         if self.args.tv_weight:

@@ -42,6 +42,8 @@ class RunArgs:
     """Of initialisation, photo order, crops."""
     bf16: bool = True
     """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32."""
+    device: str = "cpu"
+    """Where network and encoder compute: cpu, cuda, cuda:1, mps."""
     save_every_s: float = 120.0
     """Seconds between resumable checkpoints."""
     shard: Shard = Shard()

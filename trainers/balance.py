@@ -32,9 +32,10 @@ class Balance:
 
         Divided by 1 + λ so that the balance never changes the size of the steps.
         """
-        weight = self.log_weight[index].exp()
+        own = index.cpu()  # λ stays on the CPU, beside the files it is saved to
+        weight = self.log_weight[own].exp().to(style)
         total = ((weight * style + content) / (1 + weight) * START).sum()
-        wanted = RATE * (1 - content.detach() / self.target).clamp(-1, 1)
-        change = torch.zeros_like(self.log_weight).index_add_(0, index, wanted)
+        wanted = RATE * (1 - content.detach().float().cpu() / self.target).clamp(-1, 1)
+        change = torch.zeros_like(self.log_weight).index_add_(0, own, wanted)
         self.log_weight = (self.log_weight + self.shard.total(change)).clamp(LOWEST, HIGHEST)
         return total

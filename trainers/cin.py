@@ -57,7 +57,7 @@ class ConditionalTask(FeedForwardTask):
             turn, slot = divmod(step * self.args.batch + place, len(turns))
             generator = torch.Generator().manual_seed(self.args.seed * 104_729 + turn)
             indices.append(turns[torch.randperm(len(turns), generator=generator)[slot]])
-        return torch.stack(indices)
+        return torch.stack(indices).to(self.args.device)
 
 
 def identity_loss(stylized: Tensor, photos: Tensor) -> Tensor:

@@ -98,10 +98,10 @@ class DistillTask:
     def __init__(self, args: DistillArgs) -> None:
         self.args = args
         dtype = torch.bfloat16 if args.bf16 else torch.float32
-        self.teacher = EncoderStack([load_encoder(path) for path in args.teachers], dtype)
+        self.teacher = EncoderStack([load_encoder(path) for path in args.teachers], dtype).to(args.device)
         self.batches = MixedBatches(args)
         torch.manual_seed(args.seed)
-        probe = self.teacher.features(torch.rand(1, 3, 64, 64), LAYERS)
+        probe = self.teacher.features(torch.rand(1, 3, 64, 64, device=args.device), LAYERS)
         self.network = Student(args.widths, {name: feature.shape[1] for name, feature in probe.items()})
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:

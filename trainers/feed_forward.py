@@ -54,7 +54,10 @@ class FeedForwardTask:
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
         self.paintings = [resize_short_side(read_rgb(path), args.style_size_px) for path in args.styles]
-        self.targets: StyleTargets = self.loss.style_targets(self.paintings, self.batches.sample(SAMPLE_PHOTOS))
+        self.targets: StyleTargets = self.loss.style_targets(
+            [painting.to(args.device) for painting in self.paintings],
+            self.batches.sample(SAMPLE_PHOTOS).to(args.device),
+        )
         self.balance = Balance(len(args.styles), args.content_target, args.shard)
 
     def build(self) -> StyleNetwork:
@@ -64,7 +67,7 @@ class FeedForwardTask:
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""
         (photos,) = batch
-        index = torch.zeros(len(photos), dtype=torch.long)
+        index = torch.zeros(len(photos), dtype=torch.long, device=photos.device)
         stylized = self.stylize(photos, None)
         total, style, content = self.painted(stylized, photos, index)
         return StepLosses(total / len(photos), style, content)

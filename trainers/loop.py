@@ -66,7 +66,7 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         TrainingError: No photos, or a loss that stays away from finite values whatever the learning rate.
         BrushworkError: Files that cannot be read or written.
     """
-    network = task.network.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
+    network = task.network.to(args.device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     step, seconds, record = 0, 0.0, {"rate": 1.0}
@@ -96,7 +96,7 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         while (done := shard.of_first(fraction(args, step, seconds))) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = args.learning_rate * guard.rate * schedule(done, step)
-            total = forward(next(batches), step)
+            total = forward(tuple(part.to(args.device) for part in next(batches)), step)
             fine = guard.healthy(shard.total(total.detach()) / shard.world)
             if fine:
                 optimizer.zero_grad(set_to_none=True)

@@ -29,9 +29,11 @@ class Shard:
         """Sum over all processes, the same in each; `values` itself in a run of one."""
         if self.world == 1:
             return values
-        values = values.clone()
-        torch.distributed.all_reduce(values)
-        return values
+        # nccl exchanges tensors of the GPU only
+        place = torch.device("cuda") if torch.distributed.get_backend() == "nccl" else values.device
+        summed = values.to(place, copy=True)
+        torch.distributed.all_reduce(summed)
+        return summed.to(values.device)
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in one of the processes."""
@@ -60,6 +62,8 @@ def joined() -> Iterator[Shard]:
             got=f"WORLD_SIZE={world}, torch {torch.__version__}",
             do="Start the trainer without torchrun, or install another build.",
         )
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Shard(torch.distributed.get_rank(), world)
