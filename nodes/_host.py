@@ -77,11 +77,6 @@ def torch_device() -> torch.device:
     return mm.get_torch_device()
 
 
-def training_device() -> torch.device:
-    """Where styles are trained: on the CPU, until the trainers take a device."""
-    return torch.device("cpu")
-
-
 def manage(network: nn.Module) -> Any:
     """Hand a network to ComfyUI's memory management: it leaves the device when others need the room.
 

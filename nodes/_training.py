@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, TrainingError
 from ..trainers.args import ANY_STYLE, TrainArgs
 from . import _file_name, _host, _library
 from ._photo_folder import find_folder
@@ -48,6 +48,8 @@ def train(job: Job, styles: Styles, photos: Tensor | None, widgets: Mapping[str,
             return _train(job, styles, photos, widgets, node_id, folder)
     except BaseException as error:
         traceback.clear_frames(error.__traceback__)  # they hold network and optimizer as long as the error lives
+        if _host.is_out_of_memory(error):
+            raise _out_of_memory(widgets) from error
         raise
     finally:
         _host.give_memory_back()
@@ -118,7 +120,7 @@ def _arguments(
     """The widgets in the trainer's own words."""
     from ..trainers.session import bf16_is_fast
 
-    steps = widgets["steps"] or None
+    steps, device = widgets["steps"] or None, _host.torch_device()
     return TrainArgs(
         method=widgets["method"],
         out=out,
@@ -136,8 +138,18 @@ def _arguments(
         content=widgets["content"],
         tv_weight=widgets["tv_weight"],
         seed=widgets["training_seed"],
-        bf16=bf16_is_fast(_host.training_device()),
+        device=str(device),
+        bf16=bf16_is_fast(device),
         **job.options,
+    )
+
+
+def _out_of_memory(widgets: Mapping[str, Any]) -> TrainingError:
+    return TrainingError(
+        "The device ran out of memory in training.",
+        expected=f"room on {_host.torch_device()} for a step",
+        got=f"batch {widgets['batch']}, crop_size {widgets['crop_size']}, network and encoder as chosen",
+        do="Use a smaller batch, crop_size or network, or the compact encoder.",
     )
 
 

@@ -20,6 +20,8 @@ POINTS = 400
 """At most, along the axis of steps: longer runs are averaged in groups, shorter ones are drawn step by step."""
 SMOOTHED_OVER = 0.03
 """Share of the run under the running mean of the strong line."""
+FEW_DECADES = 3
+"""Up to so many there is room for more marks than the powers of ten."""
 INK, GRID, PAPER = (60, 60, 60), (225, 225, 225), (255, 255, 255)
 COLORS = {"style": (200, 60, 40), "content": (40, 90, 180)}
 MORE_COLORS = ((60, 140, 70), (150, 90, 170), (190, 140, 30))
@@ -127,8 +129,9 @@ def _axes(draw: ImageDraw.ImageDraw, place: Any, last: int, low: float, high: fl
 
     font = ImageFont.load_default(15 * FINER)
     gap = 8 * FINER
+    digits = (1, 2, 5) if high - low <= FEW_DECADES else (1,)
     for decade in range(int(low), int(high) + 1):
-        for digit in (1, 2, 5):
+        for digit in digits:
             value = digit * 10.0**decade
             if math.log10(value) > high + 1e-9:
                 break

@@ -125,6 +125,15 @@ def test_an_added_style_paints_and_is_listed(server) -> None:
     assert "trained/more.safetensors" in choices(server)
 
 
+def test_the_bundled_encoder_is_the_first_choice_and_trains(server) -> None:
+    if not (Path(__file__).resolve().parents[2] / "weights" / "compact-encoder.safetensors").exists():
+        pytest.skip("no encoder in weights/")
+    info = server.get("/object_info/BrushworkTrainStyleModel")["BrushworkTrainStyleModel"]
+    assert info["input"]["required"]["encoder"][1]["options"][0] == "compact"
+    entry, _ = server.run(prompt("trained/compact", encoder="compact", steps=2))
+    assert entry["status"]["status_str"] == "success", entry
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -259,6 +259,15 @@ def test_nothing_of_the_run_stays_in_memory(train, photos, host, interrupted, mo
     assert host.emptied
 
 
+def test_too_little_memory_is_explained(train, photos, oom, monkeypatch) -> None:
+    def full(args) -> None:
+        raise oom("CUDA out of memory")
+
+    monkeypatch.setattr("brushwork.trainers.methods.make_task", full)
+    with pytest.raises(TrainingError, match="out of memory"):
+        train(photos=photos)
+
+
 def test_the_list_of_encoders(encoder, host, hosted) -> None:
     from brushwork.core.checkpoints import save_checkpoint
 
@@ -267,6 +276,7 @@ def test_the_list_of_encoders(encoder, host, hosted) -> None:
     (host.models / "vgg_mine.pth").write_bytes(b"x")
     (host.models / "candy.pth").write_bytes(b"x")
     choices = library.encoder_choices()
+    assert choices[0] in ("compact", "adain-vgg-normalised (hub)")
     assert {"vgg16 (hub)", "vgg19 (hub)", "encoder.safetensors", "vgg_mine.pth"} <= set(choices)
     assert not {"no-encoder.safetensors", "candy.pth"} & set(choices)
     assert library.encoder_file("encoder.safetensors", lambda *_: None) == encoder
