@@ -6,7 +6,9 @@ import gc
 import importlib
 import json
 import weakref
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -276,7 +278,17 @@ def test_the_list_of_encoders(encoder, host, hosted) -> None:
     (host.models / "vgg_mine.pth").write_bytes(b"x")
     (host.models / "candy.pth").write_bytes(b"x")
     choices = library.encoder_choices()
-    assert choices[0] in ("compact", "adain-vgg-normalised (hub)")
     assert {"vgg16 (hub)", "vgg19 (hub)", "encoder.safetensors", "vgg_mine.pth"} <= set(choices)
     assert not {"no-encoder.safetensors", "candy.pth"} & set(choices)
     assert library.encoder_file("encoder.safetensors", lambda *_: None) == encoder
+
+
+def test_the_bundled_encoder_is_the_first_choice(host, monkeypatch) -> None:
+    from brushwork.core.hub import load_manifest
+    from brushwork.core.hub.manifest import BundledSource
+
+    library = importlib.import_module("brushwork.nodes._library")
+    hub = [entry for entry in load_manifest().entries if entry.id in ("vgg16", "vgg19")]
+    bundled = replace(hub[0], id="compact", source=BundledSource("weights/compact-encoder.safetensors"))
+    monkeypatch.setattr(library, "load_manifest", lambda: SimpleNamespace(entries=(*hub, bundled)))
+    assert library.encoder_choices() == ["compact", "vgg16 (hub)", "vgg19 (hub)"]
