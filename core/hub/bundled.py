@@ -38,7 +38,7 @@ def entry_for_bundled(path: str | Path) -> dict[str, Any]:
     return {
         "id": path.stem.replace("_", "-").lower(),
         "title": spec.title or path.stem,
-        "kind": "style_model",
+        "kind": header.get("kind", "style_model"),
         "architecture": spec.architecture,
         "source": {"type": "bundled", "path": path.relative_to(PACK_ROOT).as_posix()},
         "bytes": path.stat().st_size,

@@ -92,7 +92,8 @@ WRONG = [
 @pytest.mark.parametrize(("field", "value"), WRONG)
 def test_both_checks_refuse_the_same(field, value):
     data = copy.deepcopy(DATA)
-    data["entries"] = [{**data["entries"][0], field: value}]
+    hub_entry = next(entry for entry in data["entries"] if entry["source"]["type"] == "hub")
+    data["entries"] = [{**hub_entry, field: value}]
     assert not VALIDATOR.is_valid(data)
     with pytest.raises(ManifestError) as caught:
         manifest_from_dict(data)
