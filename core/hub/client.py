@@ -140,10 +140,12 @@ def _translated(source: HubSource) -> Iterator[None]:
     """Turn what huggingface_hub and its HTTP library raise into DownloadError."""
     from huggingface_hub.utils import HfHubHTTPError
 
+    # httpx errors are no OSError; the library's own error derives from its transport's base, whichever it is
+    foreign: tuple[type[Exception], ...] = (OSError,)
+    foreign += tuple(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception))
     try:
         yield
     except DownloadError:
         raise
-    # httpx errors are no OSError; the library's own error derives from its transport's base, whichever it is
-    except (OSError, *HfHubHTTPError.__bases__) as error:
+    except foreign as error:
         raise from_hub(source, error) from error
