@@ -31,7 +31,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
     parser.add_argument("--batch", type=int, default=batch, help=f"photos per step ({batch})")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak; it falls along a cosine (0.001)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--float32", action="store_true", help="no bfloat16: slower, for processors without it")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16, where it would be used because it is fast")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default auto")
     parser.add_argument("--resume", action="store_true", help="go on from OUT.safetensors.train")
 
@@ -39,7 +39,9 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
 def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of RunArgs."""
     from ..core.inference.device import resolve_device
+    from ..trainers.session import bf16_is_fast
 
+    device = resolve_device(args.device)
     return {
         "out": args.out,
         "photos": args.photos,
@@ -49,9 +51,9 @@ def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
         "batch": args.batch,
         "learning_rate": args.learning_rate,
         "seed": args.seed,
-        "bf16": not args.float32,
+        "bf16": not args.float32 and bf16_is_fast(device),
         "shard": shard,
-        "device": str(resolve_device(args.device)),
+        "device": str(device),
     }
 
 

@@ -49,9 +49,10 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         nargs="+",
-        required=True,
+        default=["compact"],
         metavar="NAME|FILE",
-        help="loss network: vgg16, vgg19 or VGG files; a layer comes from the first that has it",
+        help="loss network: compact (bundled), vgg16, vgg19 (downloaded) or VGG files; a layer comes from the "
+        "first that has it (compact)",
     )
     parser.add_argument(
         "--style-size",

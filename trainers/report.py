@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +18,21 @@ from .data import picture_files, read_rgb
 from .loop import Progress
 from .task import StyleTask
 
+log = logging.getLogger("brushwork.trainers")
+
 
 class JsonLines:
-    """Callback: append step, seconds and losses to a .jsonl file."""
+    """Callback: append step, seconds and losses to a .jsonl file.
+
+    Raises:
+        BrushworkError: At the start, if the folder cannot be written. Later a full disk ends the log, not the run.
+    """
 
     def __init__(self, path: Path, *, append: bool) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not append:
-            path.write_text("", encoding="utf-8")
+        self.path, self._warned = path, False
+        if not append or not path.exists():
+            with atomic_path(path):
+                pass
 
     def __call__(self, progress: Progress) -> None:
         """Write one line."""
@@ -37,8 +44,13 @@ class JsonLines:
             "content": round(losses.content, 5),
             **{name: round(value, 5) for name, value in losses.more.items()},
         }
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            if not self._warned:
+                log.warning("no more lines in %s: %s", self.path, error)
+            self._warned = True
 
 
 class PreviewStrip:

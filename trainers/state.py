@@ -73,6 +73,6 @@ def load_state(
             f"The run in {path} cannot be resumed.",
             expected="the state of a run with the same method, styles and widths",
             got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-            do="Use the same options as before, or delete the file to start anew.",
+            do="Use the same options as before, or start anew without resuming.",
         ) from error
     return groups["extra"], record
