@@ -33,3 +33,14 @@ def test_a_run_leaves_model_log_preview_and_loss_curve(tmp_path: Path, capsys) -
         with Image.open(out.with_suffix(f".{name}.png")) as picture:
             assert picture.mode == "RGB"
             assert max(high - low for low, high in picture.getextrema()) > 50
+
+
+def test_training_needs_nothing_but_a_picture_and_photos(tmp_path: Path, monkeypatch) -> None:
+    """The bundled encoder is the default, and is found without the network."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    Image.effect_noise((90, 80), 60).save(tmp_path / "photo.png")
+    out = tmp_path / "noise.safetensors"
+    options = ["--style", tmp_path / "photo.png", "--photos", tmp_path, "-o", out, "--steps", 1, "--size", 64]
+    options += ["--batch", 1, "--style-size", 64, "--widths", 4, 6, 8, "--blocks", 1, "--device", "cpu"]
+    assert main(["train", "in", *map(str, options)]) == DONE
+    assert out.exists()
