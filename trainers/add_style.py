@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ..core.architectures import ConditionalTransformerNet, StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
-from ..core.checkpoints.native import save_checkpoint
 from ..core.errors import TrainingError
 from ..core.style_model import StyleModel
 from .args import TrainArgs
@@ -90,10 +89,6 @@ class AddStyleTask(FeedForwardTask):
             provenance={**spec.provenance, "added": history},
         )
         return StyleModel(network, described)
-
-    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
-        """Write `finished`."""
-        save_checkpoint(self.finished(weights, record), path)
 
 
 def style_rows(network: torch.nn.Module) -> set[str]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..core.architectures import StyleCode, StyleNetwork, build_network
-from ..core.checkpoints.native import save_checkpoint
 from ..core.losses import PerceptualLoss, total_variation_loss
-from ..core.spec import ModelSpec
-from ..core.style_model import StyleModel
 from .args import TrainArgs
-from .balance import Balance
 from .data import PhotoBatches, picture_files
 from .loss_network import perceptual_loss
+from .style_task import BalancedTask
 from .task import StepLosses
 
 PHOTO_SHARE = 0.1
@@ -56,7 +52,7 @@ class StyledBatches:
         return (photos, styles) if rows is None else (photos[rows.start : rows.stop], styles[rows.start : rows.stop])
 
 
-class AnyStyleTask:
+class AnyStyleTask(BalancedTask):
     """The loss of a step for networks that take the style as a picture.
 
     Args:
@@ -66,12 +62,11 @@ class AnyStyleTask:
     """
 
     def __init__(self, args: TrainArgs, architecture: str, hyperparameters: Mapping[str, Any]) -> None:
-        self.args, self.architecture, self.hyperparameters = args, architecture, dict(hyperparameters)
+        super().__init__(args, architecture, hyperparameters, 1)
         torch.manual_seed(args.seed)
         self.network: StyleNetwork = build_network(architecture, self.hyperparameters)
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = StyledBatches(args)
-        self.balance = Balance(1, args.content_target, args.shard)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch: photos (B, 3, H, W), styles (B, 3, h, w)."""
@@ -95,28 +90,3 @@ class AnyStyleTask:
         if self.args.tv_weight:
             total = total + self.args.tv_weight * total_variation_loss(stylized)
         return StepLosses(total, float(terms.style.detach().mean()), float(terms.content.detach().mean()))
-
-    def state(self) -> dict[str, Tensor]:
-        """The balance."""
-        return {"log_weight": self.balance.log_weight}
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Inverse of `state`."""
-        self.balance.log_weight = state["log_weight"].clone()
-
-    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
-        """A second network with these weights, and its description."""
-        network = build_network(self.architecture, self.hyperparameters)
-        network.load_state_dict(weights)
-        spec = ModelSpec(
-            self.architecture,
-            self.hyperparameters,
-            title=self.args.out.stem,
-            license=self.args.model_license,
-            provenance=dict(record),
-        )
-        return StyleModel(network, spec)
-
-    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
-        """Write `finished` as a native file."""
-        save_checkpoint(self.finished(weights, record), path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,15 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.architectures import StyleCode, StyleNetwork, build_network
-from ..core.checkpoints.native import save_checkpoint
 from ..core.images import resize_short_side
 from ..core.losses import PerceptualLoss, StyleTargets, total_variation_loss
-from ..core.spec import ModelSpec, StyleInfo
-from ..core.style_model import StyleModel
+from ..core.spec import StyleInfo
 from .args import TrainArgs
-from .balance import Balance
 from .data import PhotoBatches, read_rgb
 from .loss_network import perceptual_loss
+from .style_task import BalancedTask
 from .task import StepLosses
 from .thumbnail import thumbnail
 
@@ -27,7 +24,7 @@ SAMPLE_PHOTOS = 16
 """Photos that define how far an ordinary photo is from a painting."""
 
 
-class FeedForwardTask:
+class FeedForwardTask(BalancedTask):
     """One painting per photo of the batch.
 
     Args:
@@ -37,18 +34,16 @@ class FeedForwardTask:
     """
 
     def __init__(self, args: TrainArgs, architecture: str, hyperparameters: Mapping[str, Any]) -> None:
-        self.args = args
         w1, w2, w3 = args.widths
-        self.architecture = architecture
-        self.hyperparameters: dict[str, Any] = {
+        shared = {
             "encoder_widths": [w1, w2, w3],
             "decoder_widths": [w2, w1],
             "blocks": args.blocks,
             "bias": False,
             "upsampling": args.upsampling,
             "output": "sigmoid",
-            **hyperparameters,
         }
+        super().__init__(args, architecture, {**shared, **hyperparameters}, len(args.styles))
         torch.manual_seed(args.seed)
         self.network: StyleNetwork = self.build()
         self.loss: PerceptualLoss = perceptual_loss(args)
@@ -58,7 +53,6 @@ class FeedForwardTask:
             [painting.to(args.device) for painting in self.paintings],
             self.batches.sample(SAMPLE_PHOTOS).to(args.device),
         )
-        self.balance = Balance(len(args.styles), args.content_target, args.shard)
 
     def build(self) -> StyleNetwork:
         """The network that is trained, freshly initialised."""
@@ -87,14 +81,6 @@ class FeedForwardTask:
             total = total + self.args.tv_weight * total_variation_loss(stylized) * len(photos)
         return total, float(terms.style.detach().mean()), float(terms.content.detach().mean())
 
-    def state(self) -> dict[str, Tensor]:
-        """The balance."""
-        return {"log_weight": self.balance.log_weight}
-
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Inverse of `state`."""
-        self.balance.log_weight = state["log_weight"].clone()
-
     def styles(self) -> tuple[StyleInfo, ...]:
         """Descriptions of the paintings, in the order of their indices."""
         return tuple(
@@ -107,24 +93,6 @@ class FeedForwardTask:
             )
             for path, painting, weight in zip(self.args.styles, self.paintings, self.balance.log_weight, strict=True)
         )
-
-    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
-        """A second network with these weights, and its description."""
-        network = build_network(self.architecture, self.hyperparameters)
-        network.load_state_dict(weights)
-        spec = ModelSpec(
-            self.architecture,
-            self.hyperparameters,
-            styles=self.styles(),
-            title=self.args.out.stem,
-            license=self.args.model_license,
-            provenance=dict(record),
-        )
-        return StyleModel(network, spec)
-
-    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
-        """Write `finished` as a native file."""
-        save_checkpoint(self.finished(weights, record), path)
 
 
 def one_hot(index: Tensor, styles: int) -> Tensor:

@@ -1,0 +1,62 @@
+"""What all five methods share: a balance that must survive a resume, and a file that describes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..core.architectures import build_network
+from ..core.checkpoints.native import save_checkpoint
+from ..core.spec import ModelSpec, StyleInfo
+from ..core.style_model import StyleModel
+from .args import TrainArgs
+from .balance import Balance
+
+
+class BalancedTask:
+    """State and product of a task that weighs style against content.
+
+    Args:
+        args: The run.
+        architecture: Registry id.
+        hyperparameters: Of the network.
+        slots: Paintings that have a weight of their own.
+    """
+
+    def __init__(self, args: TrainArgs, architecture: str, hyperparameters: Mapping[str, Any], slots: int) -> None:
+        self.args, self.architecture = args, architecture
+        self.hyperparameters: dict[str, Any] = dict(hyperparameters)
+        self.balance = Balance(slots, args.content_target, args.shard)
+
+    def state(self) -> dict[str, Tensor]:
+        """The balance."""
+        return {"log_weight": self.balance.log_weight}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Inverse of `state`."""
+        self.balance.log_weight = state["log_weight"].clone()
+
+    def styles(self) -> tuple[StyleInfo, ...]:
+        """Descriptions of the model's own styles; none where the style is a picture."""
+        return ()
+
+    def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
+        """A second network with these weights, and its description."""
+        network = build_network(self.architecture, self.hyperparameters)
+        network.load_state_dict(weights)
+        spec = ModelSpec(
+            self.architecture,
+            self.hyperparameters,
+            styles=self.styles(),
+            title=self.args.out.stem,
+            license=self.args.model_license,
+            provenance=dict(record),
+        )
+        return StyleModel(network, spec)
+
+    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
+        """Write `finished` as a native file."""
+        save_checkpoint(self.finished(weights, record), path)
