@@ -28,10 +28,16 @@ class BrushworkExtension(ComfyExtension):
     """What ComfyUI asks for the nodes."""
 
     async def on_load(self) -> None:
-        """Make models/style_transfer known before the first list of models is made."""
+        """Make models/style_transfer known before the first list of models is made, and the page's routes."""
         from ._host import register_model_folder
 
         register_model_folder()
+        try:
+            from ._routes import register
+
+            register()
+        except Exception:  # the nodes work without the style browser
+            log.exception("the style browser is left out")
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes that work."""

@@ -18,9 +18,10 @@ import folder_paths
 import torch
 from torch import Tensor, nn
 
-from ..core.errors import BrushworkError
+from ..core.errors import BrushworkError, ImageError
 from ..core.hub.local import MODEL_SUFFIXES
 from ..core.images import from_bhwc, to_bhwc
+from . import _settings
 
 log = logging.getLogger("brushwork.nodes")
 
@@ -45,15 +46,16 @@ def register_model_folder() -> None:
 
 
 def model_folders() -> list[Path]:
-    """Where local models are looked for; downloads and saved models go into the first."""
-    return [Path(path) for path in folder_paths.get_folder_paths(MODEL_FOLDER)]
+    """Where local models are looked for, the settings' folders last; downloads and saved models go into the first."""
+    own = [Path(path) for path in folder_paths.get_folder_paths(MODEL_FOLDER)]
+    return list(dict.fromkeys([*own, *_settings.current().folders]))
 
 
 def models_changed() -> None:
     """Tell open pages that there is another model file, so that their lists have it without a reload."""
-    server = _server()
-    if server is not None:
-        server.send_sync(MODELS_CHANGED, {})
+    running = server()
+    if running is not None:
+        running.send_sync(MODELS_CHANGED, {})
 
 
 def picture_roots() -> list[Path]:
@@ -61,6 +63,25 @@ def picture_roots() -> list[Path]:
     known = "datasets" in folder_paths.folder_names_and_paths
     datasets = folder_paths.get_folder_paths("datasets") if known else []
     return [Path(path) for path in (folder_paths.get_input_directory(), *datasets)]
+
+
+def picture_file(name: str) -> Path:
+    """A picture by the name that Load Image shows, such as `folder/photo.png [output]`.
+
+    Raises:
+        ImageError: The name leads out of ComfyUI's input, output and temp folders, or there is no such file.
+    """
+    inside, folder = folder_paths.annotated_filepath(name)
+    root = Path(folder or folder_paths.get_input_directory())
+    path = root / inside
+    if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
+        raise ImageError(
+            f"There is no picture {name!r}.",
+            expected=f"the name of a picture in {root}",
+            got="no such file there",
+            do="Choose the picture in Load Image again.",
+        )
+    return path
 
 
 @contextmanager
@@ -168,12 +189,13 @@ def _to_pil(picture: Tensor, side_px: int) -> Any:
 
 def status(text: str, node_id: str | None) -> None:
     """Show a line of text on a node; nothing happens where there is no server (tests, headless use)."""
-    server = _server()
-    if server is not None and node_id is not None:
-        server.send_progress_text(text, node_id)
+    running = server()
+    if running is not None and node_id is not None:
+        running.send_progress_text(text, node_id)
 
 
-def _server() -> Any:
+def server() -> Any:
+    """ComfyUI's server; None where there is none (tests, headless use)."""
     from server import PromptServer
 
     return getattr(PromptServer, "instance", None)

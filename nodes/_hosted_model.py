@@ -9,7 +9,7 @@ import torch
 from ..core.inference import Precision, Stylizer
 from ..core.inference.stylizer import PIXELS_AT_ONCE
 from ..core.style_model import StyleModel
-from . import _host
+from . import _host, _settings
 
 BYTES_PER_PIXEL = 1200
 """Activations of the plain path, float32, 32-64-128 channels: 920 measured, rounded up for wider networks."""
@@ -27,7 +27,11 @@ class HostedModel:
         self._ready: dict[tuple[str, torch.device], tuple[Stylizer, Any]] = {}
 
     def stylizer(self, precision: Precision, pictures: int, height: int, width: int) -> Stylizer:
-        """A Stylizer on ComfyUI's device, with room beside it to paint so many pictures of this size in pixels."""
+        """A Stylizer on ComfyUI's device, with room beside it to paint so many pictures of this size in pixels.
+
+        `auto` is what the settings say.
+        """
+        precision = _settings.current().precision if precision == "auto" else precision
         device = _host.torch_device()
         if (precision, device) not in self._ready:
             with _host.ordinary_tensors():

@@ -63,7 +63,7 @@ def encoder_file(name: str, progress: Callable[[int, int], None]) -> Path:
         name: As in the list.
         progress: Called with (bytes done, bytes in all) of a download; may raise to interrupt.
     """
-    return resolve_model(_plain(name), _host.model_folders(), progress)
+    return resolve_model(plain_name(name), _host.model_folders(), progress)
 
 
 def _may_be_encoder(path: Path) -> bool:
@@ -94,7 +94,7 @@ def fingerprint(model: str, companion: str) -> str:
     """Changes when a file behind the names changes; touches no network."""
     folders = _host.model_folders()
     names = [model] if companion == AUTOMATIC else [model, companion]
-    paths = [find_weights(_plain(name), folders) for name in names]
+    paths = [find_weights(plain_name(name), folders) for name in names]
     return repr([_stamp(path) if path else name for path, name in zip(paths, names, strict=True)])
 
 
@@ -108,9 +108,9 @@ def load(model: str, companion: str, progress: Callable[[int, int], None]) -> Ho
     """
     folders = _host.model_folders()
     if companion == AUTOMATIC:
-        paths = resolve_files(_plain(model), folders, progress)
+        paths = resolve_files(plain_name(model), folders, progress)
     else:
-        paths = tuple(resolve_model(_plain(name), folders, progress) for name in (model, companion))
+        paths = tuple(resolve_model(plain_name(name), folders, progress) for name in (model, companion))
     key = tuple(_stamp(path) for path in paths)
     if key not in _loaded:
         from ..core.checkpoints import load_checkpoint  # the readers of all formats: half of the pack's import time
@@ -125,7 +125,13 @@ def load(model: str, companion: str, progress: Callable[[int, int], None]) -> Ho
     return _loaded[key]
 
 
-def _plain(name: str) -> str:
+def choice_of(name: str) -> str:
+    """The line of `model_choices` that stands for a model of core's list."""
+    entry = load_manifest().find(name)
+    return name + HUB_MARK * (entry is not None and entry.title == name and isinstance(entry.source, HubSource))
+
+
+def plain_name(name: str) -> str:
     """Without the mark, where it is one and not the end of a file's name."""
     title = name.removesuffix(HUB_MARK)
     return title if load_manifest().find(title) else name

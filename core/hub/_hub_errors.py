@@ -8,13 +8,13 @@ from ..errors import DownloadError
 from .manifest import HubSource
 
 
-def offline(source: HubSource) -> DownloadError:
+def offline(source: HubSource, reason: str = "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set") -> DownloadError:
     """Offline mode is on and the file is not local."""
     return DownloadError(
         f"{source.label} is not on this machine, and offline mode is on.",
         expected="a file in a models folder or in the Hub's cache",
-        got="HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set",
-        do="Unset it to download, or copy the file into a models folder.",
+        got=reason,
+        do="Switch it off to download, or copy the file into a models folder.",
     )
 
 

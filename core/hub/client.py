@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import DownloadError
 from ._hub_errors import from_hub, not_a_hub, offline
 from .manifest import HubSource
+from .offline import offline_reason
 
 TIMEOUT_S = 20.0
 CHUNK_BYTES = 1 << 18
@@ -82,8 +83,9 @@ def describe(source: HubSource, revision: str | None = None) -> RemoteFile:
     Raises:
         DownloadError: Offline, unreachable, gated, or no such repository, revision or file.
     """
-    if _offline():
-        raise offline(source)
+    reason = offline_reason()
+    if reason is not None:
+        raise offline(source, reason)
     from huggingface_hub import get_hf_file_metadata
 
     with _translated(source):
@@ -127,12 +129,6 @@ def _url(source: HubSource, revision: str) -> str:
 
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     return hf_hub_url(source.repo_id, source.filename, repo_type=source.repo_type, revision=revision, endpoint=endpoint)
-
-
-def _offline() -> bool:
-    """The switch as it is now; the library itself only looks at it when it is imported."""
-    on = {"1", "ON", "YES", "TRUE"}
-    return any(os.environ.get(name, "").upper() in on for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
 @contextlib.contextmanager

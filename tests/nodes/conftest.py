@@ -77,6 +77,7 @@ class Host:
         self.room: list[float] = []
         self.emptied = 0
         self.messages: list[str] = []
+        self.routes = Routes()
         self.interrupt_after: int | None = None
 
     def check(self) -> None:
@@ -93,12 +94,31 @@ class Host:
         self.emptied += 1
 
 
+class Routes:
+    """As much of aiohttp's route table as registering needs."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], object] = {}
+
+    def get(self, path: str):
+        return lambda handler: self.known.setdefault(("GET", path), handler)
+
+    def post(self, path: str):
+        return lambda handler: self.known.setdefault(("POST", path), handler)
+
+
 def stand_ins(host: Host) -> dict[str, ModuleType]:
     """The modules, by name."""
     folders: dict[str, tuple[list[str], set[str]]] = {}
 
     def add(name: str, path: str) -> None:
         folders.setdefault(name, ([], set()))[0].append(path)
+
+    def annotated_filepath(name: str) -> tuple[str, str | None]:
+        for kind in ("output", "input", "temp"):
+            if name.endswith(f"[{kind}]"):
+                return name[: -len(kind) - 3], str(host.models.parents[1] / kind)
+        return name, None
 
     io = SimpleNamespace(
         ComfyNode=NodeBase,
@@ -129,6 +149,7 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
     server = SimpleNamespace(
         send_progress_text=lambda text, node_id: host.texts.append(text),
         send_sync=lambda event, data: host.messages.append(event),
+        routes=host.routes,
     )
     contents: dict[str, dict] = {
         "comfy": {},
@@ -147,6 +168,8 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
             "add_model_folder_path": add,
             "get_folder_paths": lambda name: list(folders[name][0]),
             "get_input_directory": lambda: str(host.models.parents[1] / "input"),
+            "get_user_directory": lambda: str(host.models.parents[1] / "user"),
+            "annotated_filepath": annotated_filepath,
             "get_temp_directory": lambda: str(host.models.parents[1] / "temp"),
         },
         "server": {"PromptServer": SimpleNamespace(instance=server)},

@@ -77,8 +77,8 @@ def test_only_a_few_models_stay_in_memory(library, host, hosted) -> None:
 
 def test_the_mark_is_taken_off_titles_only(library, host, hosted) -> None:
     title = next(name for name in library.model_choices() if name.endswith(library.HUB_MARK))
-    assert library._plain(title) == title.removesuffix(library.HUB_MARK)
-    assert library._plain("my file (hub)") == "my file (hub)"
+    assert library.plain_name(title) == title.removesuffix(library.HUB_MARK)
+    assert library.plain_name("my file (hub)") == "my file (hub)"
 
 
 def test_a_title_is_downloaded_with_progress(library, node, host, saved: Path, monkeypatch) -> None:
