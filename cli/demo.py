@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 SIDE_PX, CELL_PX = 320, 256
 """Longer side while painting, and in the sheet."""
 
-SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the subcommand."""
@@ -64,10 +62,11 @@ def run(args: argparse.Namespace) -> int:
 def load_samples() -> dict[str, Tensor]:
     """The sample photos by name, scaled to `SIDE_PX`."""
     from ..core.images import resize_image
-    from ..core.pictures import find_pictures, read_picture
+    from ..core.pictures import read_picture
+    from ..core.pictures.samples import CREDITS, sample_photo
 
     photos: dict[str, Tensor] = {}
-    for path in find_pictures([SAMPLES]):
+    for path in map(sample_photo, CREDITS):
         image = read_picture(path).image
         ratio = SIDE_PX / max(image.shape[-2:])
         height, width = (max(1, round(side * ratio)) for side in image.shape[-2:])

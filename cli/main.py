@@ -23,6 +23,7 @@ COMMANDS = {
     "distill": "train a compact loss network from larger ones",
     "inspect": "say what a model file holds",
     "convert": "write any supported model file as .safetensors",
+    "publish": "put a style on the Hugging Face Hub, with a card",
 }
 """Name → help. The module is named like the command, `-` as `_`; it is imported only when it is asked for, so
 that `brushwork --help` does not wait for torch."""

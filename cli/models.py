@@ -36,7 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     shown.add_argument("--json", action="store_true", help="for programs")
     shown.add_argument("--styles", action="store_true", help="the styles of each model too")
     get = actions.add_parser("get", help="download a model and check it")
-    get.add_argument("id", metavar="ID", help="id or title of `models list`")
+    get.add_argument(
+        "id",
+        metavar="ID",
+        help="id or title of `models list`, or USER/NAME[/FILE][@REVISION] of a repository on the Hub",
+    )
     verify = actions.add_parser("verify", help="hash all bundled and downloaded files again")
     for action in (shown, get, verify):
         action.add_argument(
@@ -71,8 +75,8 @@ class ProgressBar:
     Used in a `with` block, it leaves the line to an error message that comes next.
     """
 
-    def __init__(self, label: str) -> None:
-        self._label = label
+    def __init__(self, label: str, unit: str = "B") -> None:
+        self._label, self._unit = label, unit
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
@@ -80,7 +84,7 @@ class ProgressBar:
         if self._bar is None:
             from tqdm import tqdm
 
-            look: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+            look: dict[str, Any] = {"unit": self._unit, "unit_scale": self._unit == "B", "leave": False}
             self._bar = tqdm(desc=self._label, total=total, file=sys.stderr, disable=None, **look)
         self._bar.total = total
         self._bar.update(done - self._bar.n)
@@ -100,9 +104,9 @@ class ProgressBar:
         self.close()
 
 
-def progress_bar(label: str) -> ProgressBar:
-    """A `ProgressFn` for `resolve_model` and its kin."""
-    return ProgressBar(label)
+def progress_bar(label: str, unit: str = "B") -> ProgressBar:
+    """A `ProgressFn` for `resolve_model` and its kin; in bytes unless another unit is named."""
+    return ProgressBar(label, unit)
 
 
 def _list(folders: list[Path], as_json: bool, styles: bool) -> int:
@@ -151,7 +155,8 @@ def _get(reference: str, folders: list[Path]) -> int:
     manifest = load_manifest()
     entry = manifest.find(reference)
     if entry is None:
-        print(resolve_model(reference, folders))  # a local file, or an error that names what is similar
+        with progress_bar(reference) as progress:  # a local file, a repository, or an error that names what is similar
+            print(resolve_model(reference, folders, progress))
         return 0
     folder = folders[0] if folders else None
     for wanted in (entry, *(manifest[companion] for companion in entry.companions)):

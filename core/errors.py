@@ -61,6 +61,12 @@ class ChecksumMismatchError(DownloadError):
     """Bytes that are not the ones that the manifest describes."""
 
 
+class PublishError(BrushworkError, OSError):
+    """A style that could not be published: offline, no token, no permission, no room, no connection."""
+
+    __str__ = BrushworkError.__str__
+
+
 class ManifestError(BrushworkError, ValueError):
     """A weights_manifest.json that does not fit its schema."""
 

@@ -18,6 +18,16 @@ def offline(source: HubSource, reason: str = "HF_HUB_OFFLINE (or TRANSFORMERS_OF
     )
 
 
+def empty_file(source: HubSource) -> DownloadError:
+    """The Hub has the file, with nothing in it."""
+    return DownloadError(
+        f"The Hub's {source.label} is empty.",
+        expected="a model file",
+        got="0 bytes",
+        do=f"Its upload failed: tell its owner at {_page(source)}, and choose another style meanwhile.",
+    )
+
+
 def not_a_hub(source: HubSource, got: str) -> DownloadError:
     """The server's answer lacks what every Hub says."""
     return DownloadError(
@@ -53,7 +63,7 @@ def from_hub(source: HubSource, error: Exception) -> DownloadError:
             f"The Hub has no repository {source.repo_id} ({source.repo_type}).",
             expected="a public repository, or a private one and a token that may read it",
             got=f"status {status}, {_token()}",
-            do=f"Look at {_page(source)}: it may have been removed or renamed. If private, set HF_TOKEN.",
+            do=f"Check the spelling at {_page(source)}; it may have been removed or renamed. If private, set HF_TOKEN.",
         )
     if isinstance(error, RevisionNotFoundError):
         return DownloadError(

@@ -45,6 +45,15 @@ class RemoteFile:
         return self.etag if re.fullmatch(r"[0-9a-f]{40}", self.etag) else None
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The files of a repository at one commit."""
+
+    commit: str
+    files: tuple[str, ...]
+    """Paths inside the repository."""
+
+
 class RangeResponse:
     """The body of one answer, in chunks; `total` is what the server says of the whole file."""
 
@@ -96,6 +105,25 @@ def describe(source: HubSource, revision: str | None = None) -> RemoteFile:
     return RemoteFile(source, commit, _url(source, commit), metadata.size, etag)
 
 
+def list_files(source: HubSource) -> Listing:
+    """Ask the Hub what a repository holds (one request); the file name of `source` is not looked at.
+
+    Raises:
+        DownloadError: Offline, unreachable, gated, or no such repository or revision.
+    """
+    reason = offline_reason()
+    if reason is not None:
+        raise offline(source, reason)
+    from huggingface_hub import HfApi
+
+    with _translated(source):
+        api = HfApi(endpoint=endpoint())
+        info: Any = api.repo_info(
+            source.repo_id, repo_type=source.repo_type, revision=source.revision, timeout=TIMEOUT_S
+        )
+    return Listing(info.sha or "", tuple(sibling.rfilename for sibling in info.siblings or ()))
+
+
 @contextlib.contextmanager
 def open_range(remote: RemoteFile, start: int = 0, end: int | None = None) -> Iterator[RangeResponse]:
     """GET bytes `start` to `end` (inclusive; None: to the last) of a file.
@@ -127,8 +155,14 @@ def open_range(remote: RemoteFile, start: int = 0, end: int | None = None) -> It
 def _url(source: HubSource, revision: str) -> str:
     from huggingface_hub import hf_hub_url
 
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-    return hf_hub_url(source.repo_id, source.filename, repo_type=source.repo_type, revision=revision, endpoint=endpoint)
+    return hf_hub_url(
+        source.repo_id, source.filename, repo_type=source.repo_type, revision=revision, endpoint=endpoint()
+    )
+
+
+def endpoint() -> str | None:
+    """HF_ENDPOINT as it is now; the library itself only looks at it when it is imported."""
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
 
 
 @contextlib.contextmanager

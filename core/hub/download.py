@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ChecksumMismatchError, WeightsNotFoundError
 from ..files import atomic_path
-from ._hub_errors import from_hub, not_a_hub
+from ._hub_errors import empty_file, from_hub, not_a_hub
 from ._lock import exclusive
 from .client import RemoteFile, describe, open_range
 from .integrity import check_file
@@ -77,6 +77,8 @@ def locate(entry: WeightEntry, state: Path) -> RemoteFile:
         raise TypeError("only entries of the Hub can be located")
     pin = find_pin(state, entry.source)
     remote = describe(entry.source, pin.commit if pin else None)
+    if remote.bytes == 0:
+        raise empty_file(entry.source)
     whole_pin = pin if entry.tensors is None and entry.sha256 is None else None
     sha256, size = (whole_pin.sha256, whole_pin.bytes) if whole_pin else (entry.sha256, entry.bytes)
     if (size is not None and remote.bytes != size) or (sha256 and remote.sha256 and remote.sha256 != sha256):
@@ -107,7 +109,8 @@ def store(remote: RemoteFile, target: Path, state: Path, sha256: str | None, pro
             digest = part.finish(sha256, remote.git_sha1)
         finally:
             part.close()
-        pin(remote, state, digest, remote.bytes, target.name)
+        inside = target.relative_to(state).as_posix() if target.is_relative_to(state) else target.name
+        pin(remote, state, digest, remote.bytes, inside)
     return target
 
 

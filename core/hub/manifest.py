@@ -50,7 +50,7 @@ class HubSource:
     def label(self) -> str:
         """For messages: `spaces/owner/name/file@revision`."""
         prefix = "" if self.repo_type == "model" else f"{self.repo_type}s/"
-        return f"{prefix}{self.repo_id}/{self.filename}@{self.revision[:12]}"
+        return "/".join(filter(None, (prefix + self.repo_id, self.filename))) + f"@{self.revision[:12]}"
 
 
 @dataclass(frozen=True)

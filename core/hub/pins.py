@@ -34,7 +34,7 @@ class Pin:
     """Of the local file."""
     bytes: int
     local_name: str
-    """File beside the pin file, or the cached path's last part."""
+    """Path relative to the pin file, with forward slashes, or the cached path's last part."""
 
     def is_of(self, source: HubSource) -> bool:
         """Whether this pin is about `source` at the same revision."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import WeightsNotFoundError
 from .download import ProgressFn, download_weights
-from .local import find_weights, list_models, local_path
+from .local import MODEL_SUFFIXES, find_weights, list_models, local_path
 from .manifest import BundledSource, WeightEntry, load_manifest
+from .repository import find_repository, get_repository, parse_repository
 
 
 def resolve_model(
@@ -18,7 +19,8 @@ def resolve_model(
     """Path of a model; downloaded where the manifest knows it and this machine lacks it.
 
     Args:
-        reference: Path, id or title of the manifest, or name of a file in `folders`.
+        reference: Path, id or title of the manifest, name of a file in `folders`, or USER/NAME of a repository
+            on the Hub.
         folders: Models folders. Downloads go into the first; without any, into the Hub's cache.
         progress: Called with (bytes done, bytes in all); may raise to interrupt, to be resumed later.
 
@@ -36,7 +38,11 @@ def resolve_model(
         return found
     entry = load_manifest().find(str(reference))
     if entry is None:
-        raise _not_found(str(reference), folders)
+        repository = None if isinstance(reference, Path) else parse_repository(reference)
+        if repository is None or _means_a_file(repository.repo_id):
+            raise _not_found(str(reference), folders)
+        found = find_repository(str(reference), folders)
+        return found or get_repository(str(reference), folders[0] if folders else None, progress)
     return _fetched(entry, folders, progress)
 
 
@@ -51,6 +57,11 @@ def resolve_files(
         return (path,)
     companions = (load_manifest()[companion] for companion in entry.companions)
     return (path, *(_fetched(companion, folders, progress) for companion in companions))
+
+
+def _means_a_file(text: str) -> bool:
+    """Whether USER/NAME is rather the path of a file that is missing: the Hub is not asked for those."""
+    return text.lower().endswith(MODEL_SUFFIXES) or Path(text).parent.is_dir()
 
 
 def _fetched(entry: WeightEntry, folders: list[Path], progress: ProgressFn | None) -> Path:

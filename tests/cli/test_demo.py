@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from brushwork.cli import demo
 from brushwork.cli.main import main
+from brushwork.core.pictures import samples
 from PIL import Image
 
 
@@ -22,7 +23,7 @@ def test_the_sheet_has_a_row_for_each_style(pack, tmp_path, monkeypatch, capsys)
 def test_samples_are_there_with_their_credits():
     photos = demo.load_samples()
     assert len(photos) >= 4
-    credits = (demo.SAMPLES / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    credits = (samples.FOLDER / "ATTRIBUTION.md").read_text(encoding="utf-8")
     for name, image in photos.items():
         assert f"{name}.jpg" in credits
         assert max(image.shape[-2:]) == demo.SIDE_PX

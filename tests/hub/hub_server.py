@@ -1,7 +1,11 @@
-"""A Hub on 127.0.0.1: the routes, headers and error codes of the real one, and its bad days."""
+"""A Hub on 127.0.0.1: the routes, headers and error codes of the real one, and its bad days.
+
+Downloads, and what creating a repository, uploading in LFS and committing ask of it.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -13,6 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CDN_CHUNK = 1 << 15
+OWNER_TOKEN, READER_TOKEN = "hf_owner_may_write", "hf_reader_may_not"
+LFS_FROM_BYTES = 1 << 10
+"""The real Hub decides by suffix and size."""
 
 
 @dataclass
@@ -25,6 +32,11 @@ class Repo:
     revisions: tuple[str, ...] = ("main",)
     etags: dict[str, str] = field(default_factory=dict)
     """Published hashes that are not those of the content."""
+    plain: set[str] = field(default_factory=set)
+    """Files in plain git where the others are in LFS."""
+    private: bool = False
+    messages: list[str] = field(default_factory=list)
+    """Of the commits."""
 
 
 @dataclass
@@ -50,6 +62,11 @@ class HubServer:
         self.status: int | None = None
         """Answer everything so."""
         self.seconds_per_chunk = 0.0
+        self.uploads: dict[str, bytes] = {}
+        """LFS objects by SHA-256; in no repository until a commit names them."""
+        self.upload_status: int | None = None
+        """Answer the bytes of an upload so."""
+        self.seconds_per_upload = 0.0
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -86,8 +103,118 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self._receive()
+
+    def do_PUT(self) -> None:
+        self._receive()
+
     def log_message(self, *args: object) -> None:
         pass
+
+    def _receive(self) -> None:
+        """What changes the Hub: only with the owner's token, only in the owner's namespace."""
+        path = unquote(urlsplit(self.path).path)
+        body = self._body()
+        self.asked = Request(self.command, path, None, self.headers.get("Authorization"))
+        self.hub.requests.append(self.asked)
+        if self.hub.status is not None:
+            self._refuse(self.hub.status)
+        elif match := re.fullmatch(r"/lfs/([0-9a-f]{64})", path):  # a signed address: no token
+            self._store_object(match[1], body)
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif self.asked.authorization != f"Bearer {OWNER_TOKEN}":
+            self._refuse(403 if self.asked.authorization == f"Bearer {READER_TOKEN}" else 401)
+        elif path == "/api/repos/create":
+            self._create(json.loads(body))
+        elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/main", path):
+            self._preupload(match[1], json.loads(body))
+        elif re.fullmatch(r"/[^/]+/[^/]+\.git/info/lfs/objects/batch", path):
+            self._batch(json.loads(body))
+        elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/main", path):
+            self._commit(match[1], [json.loads(line) for line in body.splitlines() if line.strip()])
+        else:
+            self._refuse(404)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _create(self, asked: dict) -> None:
+        owner = asked.get("organization") or "owner"
+        if owner != "owner":
+            self._refuse(403)
+            return
+        name = f"{owner}/{asked['name']}"
+        known = name in self.hub.repos
+        private = asked.get("visibility") == "private" or bool(asked.get("private"))
+        self.hub.repos.setdefault(name, Repo({}, private=private))
+        self._json({"url": f"{self.hub.endpoint}/{name}", "name": name}, 409 if known else 200)
+
+    def _preupload(self, name: str, asked: dict) -> None:
+        repo = self._repo(name, "main")
+        if repo is None:
+            return
+        modes = [
+            {
+                "path": file["path"],
+                "uploadMode": "lfs" if file["size"] >= LFS_FROM_BYTES else "regular",
+                "shouldIgnore": False,
+            }
+            for file in asked["files"]
+        ]
+        self._json({"files": modes})
+
+    def _batch(self, asked: dict) -> None:
+        objects = []
+        for wanted in asked["objects"]:
+            row = {"oid": wanted["oid"], "size": wanted["size"]}
+            if wanted["oid"] not in self.hub.uploads:
+                row["actions"] = {"upload": {"href": f"{self.hub.endpoint}/lfs/{wanted['oid']}"}}
+            objects.append(row)
+        self._json({"transfer": "basic", "objects": objects})
+
+    def _store_object(self, oid: str, body: bytes) -> None:
+        time.sleep(self.hub.seconds_per_upload)
+        if self.hub.upload_status is not None:
+            self._refuse(self.hub.upload_status)
+        elif hashlib.sha256(body).hexdigest() != oid:
+            self._refuse(400)
+        else:
+            self.hub.uploads[oid] = body
+            self._send(200, {}, b"")
+
+    def _commit(self, name: str, lines: list[dict]) -> None:
+        repo = self._repo(name, "main")
+        if repo is None:
+            return
+        files = dict(repo.files)
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "header":
+                repo.messages.append(value["summary"])
+            elif line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+                repo.plain.add(value["path"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.hub.uploads[value["oid"]]
+            else:
+                self._refuse(400)
+                return
+        repo.files = files
+        repo.commit = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+        url = f"{self.hub.endpoint}/{name}/commit/{repo.commit}"
+        self._json({"commitUrl": url, "commitOid": repo.commit, "hookOutput": ""})
+
+    def _json(self, content: dict, status: int = 200) -> None:
+        self._send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -97,8 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(self.hub.status)
         elif match := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
             self._content(match[1])
-        elif match := re.fullmatch(r"/api/(models|spaces)/([^/]+/[^/]+)/revision/(.+)", path):
-            self._info("spaces/" * (match[1] == "spaces") + match[2], match[3])
+        elif match := re.fullmatch(r"/api/(models|spaces)/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+            self._info("spaces/" * (match[1] == "spaces") + match[2], match[3] or "main")
         elif match := re.fullmatch(r"/((?:spaces/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(match[1], match[2], match[3])
         else:
@@ -120,8 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self._repo(name, revision)
         if repo is not None:
             siblings = [{"rfilename": path} for path in repo.files]
-            data = json.dumps({"id": name.removeprefix("spaces/"), "sha": repo.commit, "siblings": siblings})
-            self._send(200, {"Content-Type": "application/json"}, data.encode())
+            self._json({"id": name.removeprefix("spaces/"), "sha": repo.commit, "siblings": siblings})
 
     def _resolve(self, name: str, revision: str, file: str) -> None:
         repo = self._repo(name, revision)
@@ -132,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         data = repo.files[file]
         headers = {"X-Repo-Commit": repo.commit, "Accept-Ranges": "bytes"}
-        if not repo.lfs:
+        if not repo.lfs or file in repo.plain:
             self._ranges(data, {**headers, "ETag": f'"{repo.etags.get(file, git_sha1(data))}"'})
             return
         sha256 = hashlib.sha256(data).hexdigest()
