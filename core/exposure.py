@@ -15,7 +15,7 @@ def exposure(image: Tensor) -> tuple[Tensor, Tensor]:
     return mean, deviation
 
 
-def restore_exposure(image: Tensor, like: Tensor, amount: float = 1.0) -> Tensor:
+def restore_exposure(image: Tensor, like: Tensor, amount: float | Tensor = 1.0) -> Tensor:
     """Shift and scale `image` towards the exposure of `like`; 1 = all the way, 0 = unchanged.
 
     y = μ + k (x − μ_x),   μ = (1 − a) μ_x + a μ_like,   k = (1 − a) + a σ_like / σ_x
@@ -23,7 +23,7 @@ def restore_exposure(image: Tensor, like: Tensor, amount: float = 1.0) -> Tensor
     Args:
         image: (B, 3, H, W); not clamped afterwards, gradients flow.
         like: (B, 3, h, w), any size.
-        amount: a, 0..1.
+        amount: a, 0..1: a number, or a map (B or 1, 1, H, W).
     """
     mean, deviation = exposure(image)
     goal, goal_deviation = exposure(like)

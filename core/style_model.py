@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -93,9 +93,10 @@ class StyleModel:
             rows = torch.zeros(len(layers), len(self.spec.styles))
             for row, layer in zip(rows, layers, strict=True):
                 row[self.style_index(layer.style)] = 1
-            weights = self._weights(layers)  # (B or 1, L) or (B or 1, L, H, W)
-            weights = torch.einsum("bl...,ls->bs...", weights, rows)
-            return StyleCode(weights.to(self.device))
+            weights = self._weights(layers)  # (1, L) or (B or 1, L, H, W)
+            if weights.ndim == 2:
+                return StyleCode((weights @ rows).to(self.device))
+            return StyleCode(weights.to(self.device), rows=rows.to(self.device))
         pictures = [self._picture(layer.style, batch) for layer in layers]
         if any(len(picture) > 1 for picture in pictures):
             return self._encode_batch(layers, pictures, batch)
@@ -110,7 +111,10 @@ class StyleModel:
         padded = pad_to_side(content, self.network.min_side)
         if code is not None and code.weights.ndim == 4:
             masks = resize_mask(code.weights.float(), height, width)
-            code = StyleCode(pad_to_side(masks, self.network.min_side), code.features, code.alpha)
+            code = replace(code, weights=pad_to_side(masks, self.network.min_side))
+        if code is not None and isinstance(code.alpha, Tensor):
+            alpha = resize_mask(code.alpha.float(), height, width)
+            code = replace(code, alpha=pad_to_side(alpha, self.network.min_side))
         out = self.network(self._to_inside(padded), code)[..., :height, :width]
         out = self.spec.normalization.decode(out.to(content.device, torch.promote_types(out.dtype, torch.float32)))
         return torch.nan_to_num(out, nan=0.0).clamp(0, 1).to(content.dtype)
@@ -168,7 +172,7 @@ class StyleModel:
     def _weights(self, layers: list[StyleLayer]) -> Tensor:
         """(1, L), or (B or 1, L, H, W) as soon as one layer has a mask; convex over L."""
         values = torch.tensor([[max(0.0, layer.weight) for layer in layers]], dtype=torch.float32)
-        masks = [None if layer.mask is None else check_mask(layer.mask).float().cpu() for layer in layers]
+        masks = [None if layer.mask is None else _place(layer.mask) for layer in layers]
         given = [mask for mask in masks if mask is not None]
         if not given:
             return convex(values)
@@ -215,3 +219,9 @@ class StyleModel:
 
     def _to_inside(self, image: Tensor) -> Tensor:
         return self.spec.normalization.encode(image.to(self.device, self.dtype))
+
+
+def _place(mask: Tensor) -> Tensor | None:
+    """A checked mask (B, 1, H, W), float32, on the CPU; None where it is 1 everywhere, and so changes nothing."""
+    checked = check_mask(mask, "mask of a style").float().cpu()
+    return None if bool((checked == 1).all()) else checked

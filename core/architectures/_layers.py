@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..masks import resize_mask
 from ._autograd import instance_norm, reflect_pad
+from ._field import StyleField
 
 EPS = 1e-5
 """PyTorch's, Lua Torch's and Magenta's epsilon under the root; lengstrom's networks use 1e-3."""
@@ -107,7 +107,7 @@ class BatchNorm(nn.BatchNorm2d):
 class ConditionalInstanceNorm(nn.Module):
     """z = γ_s (x − μ) / σ + β_s, one (γ, β) per style   (Dumoulin et al. 2017, eq. 5).
 
-    Styles mix by convex combination of γ and β; with weights per pixel, γ and β become maps.
+    Styles mix by convex combination of γ and β; in a field of styles by place, γ and β become maps.
     """
 
     def __init__(self, channels: int, styles: int, eps: float = EPS) -> None:
@@ -116,14 +116,15 @@ class ConditionalInstanceNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(styles, channels))
         self.bias = nn.Parameter(torch.zeros(styles, channels))
 
-    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
-        """X (B, C, H, W); style weights (B or 1, S) or (B or 1, S, h, w), convex over S."""
+    def forward(self, x: Tensor, style: Tensor | StyleField | None = None) -> Tensor:
+        """X (B, C, H, W); style weights (B or 1, S), convex over S, or a field of styles by place."""
         if style is None:
             raise TypeError("conditional instance normalization needs style weights")
+        if isinstance(style, StyleField):
+            scale, shift = self.weight, self.bias
+            if style.rows is not None:
+                rows = style.rows.to(scale.dtype)
+                scale, shift = rows @ scale, rows @ shift
+            return style.normalize(x, scale, shift, eps=self.eps)
         style = style.to(self.weight.dtype)
-        if style.ndim == 2:
-            return instance_norm(x, style @ self.weight, style @ self.bias, self.eps)
-        style = resize_mask(style, *x.shape[-2:])
-        scale = torch.einsum("bshw,sc->bchw", style, self.weight)
-        shift = torch.einsum("bshw,sc->bchw", style, self.bias)
-        return torch.addcmul(shift.to(x.dtype), instance_norm(x, eps=self.eps), scale.to(x.dtype))
+        return instance_norm(x, style @ self.weight, style @ self.bias, self.eps)

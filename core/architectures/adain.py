@@ -18,12 +18,17 @@ from torch import Tensor, nn
 from ..losses.functional import calc_mean_std
 from ..normalization import InputNormalization
 from ._base import StyleCode, StyleKind, StyleNetwork
+from ._field import StyleField
 from ._layers import Conv2d
 from ._mixing import mix, need_style, style_maps
 from .vgg import LAYERS_19, VGGConfig, VGGFeatures, cut_widths, full_widths
 
 REFERENCE_ENCODER = VGGConfig(cut_widths(full_widths(LAYERS_19), "relu4_1"), "reflect", ceil_pool=True, input_conv=True)
 """The normalised VGG19 up to relu4_1 that the published decoders were trained with."""
+
+
+ADAIN_EPS = 1e-5
+"""Of the reference implementation, added to the unbiased variance."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def adaptive_instance_normalization(content: Tensor, mean: Tensor, std: Tensor) 
         unbiased variance + 1e-5 of the reference implementation.
     """
     work = content.to(torch.promote_types(content.dtype, torch.float32))
-    own_mean, own_std = calc_mean_std(work)
+    own_mean, own_std = calc_mean_std(work, ADAIN_EPS)
     return ((work - own_mean) / own_std * std.to(work.dtype) + mean.to(work.dtype)).to(content.dtype)
 
 
@@ -136,14 +141,19 @@ class AdaINNet(StyleNetwork):
     def transfer(self, content: Tensor, style: StyleCode) -> Tensor:
         """The decoder's input: AdaIN towards each style, mixed, then α between content and that (eq. 14, 15).
 
-        AdaIN is linear in (μ, σ), so mixing these is mixing the results; with pixel weights they become maps.
+        AdaIN is linear in (μ, σ), so mixing these is mixing the results; with pixel weights they become maps, and
+        the statistics of the content, if `style.regional`, those of the regions (§ 7.4).
         """
-        weights = style.weights
-        if weights.ndim == 4:
+        style, (mean, std) = style.without_uniform_masks(), style.features
+        if style.weights.ndim == 2:
+            target = adaptive_instance_normalization(content, mix(style.weights, mean), mix(style.weights, std))
+        else:
+            field, target = StyleField(style.weights, regional=style.regional), content
+            for _ in field.runs():  # nothing in front depends on the style: only this step runs more than once
+                target = field.normalize(content, std, mean, eps=ADAIN_EPS, correction=1)
+        if isinstance(style.alpha, Tensor):
             size = (content.shape[-2], content.shape[-1])
-            weights = style_maps(weights, size, self.stride, style.features[0].dtype)
-        mean, std = (mix(weights, part) for part in style.features)
-        target = adaptive_instance_normalization(content, mean, std)
+            return torch.lerp(content, target, style_maps(style.alpha, size, dtype=content.dtype))
         return target if style.alpha == 1 else torch.lerp(content, target, style.alpha)
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:

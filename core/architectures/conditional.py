@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ._base import StyleCode, StyleKind
+from ._field import StyleField
 from ._layers import ConditionalInstanceNorm
 from .transformer_net import TransformerConfig, TransformerNet
 
@@ -28,7 +29,14 @@ class ConditionalTransformerNet(TransformerNet):
         """As TransformerNet; without `style` the first style paints."""
         if style is None:
             style = StyleCode(one_hot(0, self.config.styles, x))
-        return super().forward(x, style)
+        style = style.without_uniform_masks()
+        if style.weights.ndim == 2:
+            return self.paint(x, style.weights)
+        field = StyleField(style.weights, style.rows, regional=style.regional)
+        result = x
+        for _ in field.runs():
+            result = self.paint(x, field)
+        return result
 
     def style_layers(self) -> list[ConditionalInstanceNorm]:
         """All conditional layers in order: what `add style` trains and nothing else."""

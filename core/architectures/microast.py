@@ -14,11 +14,9 @@ from torch import Tensor, nn
 
 from ..losses.functional import calc_mean_std
 from ._base import StyleCode, StyleKind, StyleNetwork
-from ._mixing import mix, need_style, style_maps
-from .adain import adaptive_instance_normalization
-
-STRIDE = 4
-"""Pixels per position of the features."""
+from ._field import StyleField
+from ._mixing import mix, need_style
+from .adain import ADAIN_EPS, adaptive_instance_normalization
 
 
 @dataclass(frozen=True)
@@ -137,12 +135,12 @@ class MicroAST(StyleNetwork):
         the picture is a plain colour at 0.8 already.
         """
         style = need_style(style, type(self).__name__)
-        own = self.encode_style(x) if style.alpha < 1 else ()
-        first, x = self.content_encoder(x)
-        weights = style.weights
-        if weights.ndim == 4:
-            weights = style_maps(weights, (first.shape[-2], first.shape[-1]), STRIDE, style.features[0].dtype)
-        mixed = [mix(weights, part) for part in style.features]
+        by_place = style.weights.ndim == 4 or isinstance(style.alpha, Tensor)
+        own = self.encode_style(x) if by_place or style.alpha != 1 else ()
+        _, x = self.content_encoder(x)
+        if by_place:
+            return self.decoder.upsample(self._paint_by_place(x, style, own))
+        mixed = [mix(style.weights, part) for part in style.features]
         if own:
             mixed = [
                 torch.lerp(of_photo[:, :, None, None], part, style.alpha)
@@ -152,3 +150,28 @@ class MicroAST(StyleNetwork):
             x = adaptive_instance_normalization(x, mean, std)
             x = block(x, weight.to(x.dtype), bias.to(x.dtype))
         return self.decoder.upsample(x)
+
+    def _paint_by_place(self, content: Tensor, style: StyleCode, own: tuple[Tensor, ...]) -> Tensor:
+        """The modulated blocks with every style in its place; a map of α gives the rest to the photo's own code."""
+        batch, maps, alpha = len(content), style.weights, style.alpha
+        if maps.ndim == 2:
+            maps = maps[:, :, None, None]
+        # (B, K + 1, C): the styles, for a number α each drawn towards the photo's own code, and that code
+        codes = []
+        for of_photo, part in zip(own, style.features, strict=True):
+            styles = part[None].expand(batch, -1, -1)
+            if not isinstance(alpha, Tensor):
+                styles = torch.lerp(of_photo[:, None], styles, alpha)
+            codes.append(torch.cat((styles, of_photo[:, None]), 1))
+        share = alpha if isinstance(alpha, Tensor) else torch.ones_like(maps[:1, :1])
+        rest = (1 - share).expand(len(share), 1, *torch.broadcast_shapes(maps.shape[2:], share.shape[2:]))
+        styles = maps * share
+        rows = max(len(styles), len(rest))
+        maps = torch.cat([part.expand(rows, -1, *rest.shape[2:]) for part in (styles, rest)], 1)
+        field, x = StyleField(maps, regional=style.regional), content
+        for _ in field.runs():
+            x = content
+            for block, (mean, std, weight, bias) in zip(self.decoder.blocks, (codes[4:], codes[:4]), strict=True):
+                x = field.normalize(x, std, mean, eps=ADAIN_EPS, correction=1)
+                x = block(x, field.blend(weight, x).to(x.dtype), field.blend(bias, x).to(x.dtype))
+        return x

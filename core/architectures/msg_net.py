@@ -6,6 +6,7 @@ bottlenecks, instance normalization without affine, upsampling residual blocks (
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,11 +16,12 @@ from torch import Tensor, nn
 
 from ..losses.functional import gram_matrix
 from ._base import StyleCode, StyleKind, StyleNetwork
-from ._layers import Conv2d, instance_norm
-from ._mixing import need_style, style_maps
+from ._field import StyleField
+from ._layers import EPS, Conv2d, instance_norm
+from ._mixing import need_style
 
-STRIDE = 4
-"""Pixels per position of the features that CoMatch sees."""
+Norm = Callable[[Tensor], Tensor]
+"""Normalization without affine, (B, C, H, W) → the same."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,12 @@ class Bottleneck(nn.Module):
         self.shortcut = None if straight else nn.Conv2d(channels, outer, 1)
         self.stride = stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, norm: Norm = instance_norm) -> Tensor:
         """(B, channels, H, W) → (B, inner · expansion, ⌈H/2⌉ or H or 2H, …)."""
-        y = self.reduce(F.relu(instance_norm(x)))
-        y = F.relu(instance_norm(y))
+        y = self.reduce(F.relu(norm(x)))
+        y = F.relu(norm(y))
         y = self.spatial(_double(y) if self.upsample else y)
-        y = self.expand(F.relu(instance_norm(y)))
+        y = self.expand(F.relu(norm(y)))
         if self.shortcut is not None:
             # a 1×1 convolution commutes with nearest upsampling: four times less to multiply
             # and with taking every second pixel: the backward pass of a channels_last 1×1 convolution with stride 2
@@ -142,9 +144,12 @@ class MsgNet(StyleNetwork):
         self.output = Conv2d(config.up[1] * e, 3, 7, padding_mode="reflect")
         self.min_side = 8
 
-    def encode(self, image: Tensor) -> Tensor:
+    def encode(self, image: Tensor, norm: Norm = instance_norm) -> Tensor:
         """(B, 3, H, W) → (B, C, ⌈⌈H/2⌉/2⌉, …): what CoMatch sees of photo and painting alike."""
-        return self.down(F.relu(instance_norm(self.stem(image))))
+        x = F.relu(norm(self.stem(image)))
+        for block in self.down:
+            x = block(x, norm)
+        return x
 
     def encode_style(self, image: Tensor) -> tuple[Tensor, ...]:
         """(S, 3, H, W) → the Gram matrices (S, C, C), divided by C·H·W, float32 or better."""
@@ -154,10 +159,22 @@ class MsgNet(StyleNetwork):
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
         """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …), in the range it was trained on."""
         style = need_style(style, type(self).__name__)
-        x = self.encode(x)
-        weights = style.weights
-        if weights.ndim == 4:
-            weights = style_maps(weights, (x.shape[-2], x.shape[-1]), STRIDE, x.dtype)
-        x = self.comatch(x, style.features[0], weights)
-        x = self.up(self.blocks(x))
-        return self.output(F.relu(instance_norm(x)))
+        (grams,) = style.features
+        if style.weights.ndim == 2:
+            return self._decode(self.comatch(self.encode(x), grams, style.weights))
+        field, result = StyleField(style.weights, regional=style.regional), x
+        for run in field.runs():
+
+            def norm(features: Tensor) -> Tensor:
+                return field.normalize(features, eps=EPS)
+
+            features = self.encode(x, norm)
+            weights = field.at(features) if run is None else F.one_hot(torch.tensor([run]), len(grams))
+            result = self._decode(self.comatch(features, grams, weights.to(features.device)), norm)
+        return result
+
+    def _decode(self, x: Tensor, norm: Norm = instance_norm) -> Tensor:
+        """CoMatch's result (B, C, h, w) → picture."""
+        for block in (*self.blocks, *self.up):
+            x = block(x, norm)
+        return self.output(F.relu(norm(x)))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ._base import StyleCode, StyleNetwork
+from ._field import StyleField
 from ._layers import EPS, BatchNorm, ConditionalInstanceNorm, Conv2d, InstanceNorm, Upsample2d
 
 CHOICES = {
@@ -91,7 +92,7 @@ class ConvNorm(nn.Module):
         else:
             self.norm = InstanceNorm(channels, config.eps)
 
-    def forward(self, x: Tensor, style: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor | StyleField | None) -> Tensor:
         """(B, C, H, W); style weights only where the normalization is conditional."""
         return self.norm(self.conv(x), style)
 
@@ -111,7 +112,7 @@ class ResidualBlock(nn.Module):
         )
         self.crop = sum(k // 2 for _, _, k in plan) if config.block_padding == "none" else 0
 
-    def forward(self, x: Tensor, style: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor | StyleField | None) -> Tensor:
         """(B, C, H, W) → the same, smaller by `2 · crop` on each axis without padding."""
         y = x
         for i, layer in enumerate(self.layers):
@@ -149,8 +150,11 @@ class TransformerNet(StyleNetwork):
         self.min_side = max(8, config.start_padding + 1)
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
-        """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …); `style.weights` only with conditional normalization."""
-        weights = style.weights if style is not None else None
+        """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …); `style` only with conditional normalization."""
+        return self.paint(x, None if style is None else style.weights)
+
+    def paint(self, x: Tensor, weights: Tensor | StyleField | None) -> Tensor:
+        """One pass, with what the normalization layers take of a style."""
         if self.config.start_padding:
             x = F.pad(x, (self.config.start_padding,) * 4, mode="reflect")
         for layer in self.encoder:

@@ -11,12 +11,13 @@ from torch import Tensor
 from ..architectures import StyleCode
 from ..color import ColorMode, check_color_mode, preserve_color
 from ..errors import ConfigError, ImageError
-from ..exposure import restore_exposure
 from ..images import check_image, split_alpha
 from ..masks import check_mask, composite, resize_mask
 from ..style_model import StyleLayer, StyleModel, StyleSelection
+from .bands import join_bands
+from .controls import NEUTRAL, Controls
 from .device import Precision, model_on, resolve_device, resolve_dtype
-from .strength import blend_weight, check_strength, has_inner_strength, weaken_code
+from .strength import Strength, blend, check_strength, give_exposure, has_inner_strength, weaken_code
 from .style_cache import StyleCache
 
 ProgressFn = Callable[[int, int], None]
@@ -66,6 +67,7 @@ class Stylizer:
         *,
         mask: Tensor | None = None,
         preserve_color: ColorMode = "none",
+        controls: Controls = NEUTRAL,
         progress: ProgressFn | None = None,
     ) -> Tensor:
         """Stylize a batch of pictures.
@@ -79,6 +81,7 @@ class Stylizer:
             strength: 0 (the photo, bit for bit) to 1 (the painting); see core/inference/strength.py.
             mask: Where to paint: (H, W), (B, H, W) or (B, 1, H, W), soft, any size; None: everywhere.
             preserve_color: none | luminance | histogram | coral, see core/color.py.
+            controls: Everything else that can be set, see core/inference/controls.py.
             progress: See `ProgressFn`.
 
         Returns:
@@ -95,7 +98,10 @@ class Stylizer:
         mode = check_color_mode(preserve_color)
         batch = photo.shape[0]
         code = self._cache.encode(self.model, style, batch)
+        if code is not None and controls.region_statistics:
+            code = replace(code, regional=True)
         reach = _reach(style, mask, photo)
+        places = None if controls.strength_map is None else _fit(controls.strength_map, photo, "strength map")
 
         result = torch.empty_like(photo, memory_format=torch.contiguous_format).copy_(photo)
         rgb, _ = split_alpha(result)
@@ -104,29 +110,45 @@ class Stylizer:
             rows = slice(start, min(start + step, batch))
             if strength > 0:
                 content = rgb[rows]
-                painting = self._paint(content, _rows_of(code, rows), strength, mode).to(content)
-                where = reach if reach is None or len(reach) == 1 else reach[rows]
+                here = strength if places is None else strength * _rows_of_mask(places, rows)
+                painting = self._paint(content, _rows_of(code, rows), here, mode, controls).to(content)
+                where = None if reach is None else _rows_of_mask(reach, rows)
                 rgb[rows] = painting if where is None else composite(content, painting, where)
             if progress is not None:
                 for done in range(rows.start + 1, rows.stop + 1):
                     progress(done, batch)
         return result
 
-    def _paint(self, content: Tensor, code: StyleCode | None, strength: float, mode: ColorMode) -> Tensor:
+    def _paint(
+        self, content: Tensor, code: StyleCode | None, strength: Strength, mode: ColorMode, controls: Controls
+    ) -> Tensor:
         """(B, 3, H, W) → painting at a strength, float32 or better, on the network's device."""
         work = torch.promote_types(self.dtype, torch.float32)
         photo = content.to(self.device, work)
-        painting = self.model.paint(photo, weaken_code(self.model, code, strength))
-        if strength < 1:
-            painting = restore_exposure(painting, photo, 1 - strength).clamp(0, 1)
-        painting = preserve_color(painting, photo, mode)
-        if strength < 1:
-            painting = torch.lerp(photo, painting, blend_weight(strength, inner=has_inner_strength(self.model)))
-        return painting
+        strength = strength.to(photo) if isinstance(strength, Tensor) else strength
+        inner = has_inner_strength(self.model)
+
+        def paint(factor: float) -> Tensor:
+            if factor == 0:
+                return photo
+            own = strength * factor
+            painting = self.model.paint(photo, weaken_code(self.model, code, own))
+            painting = preserve_color(give_exposure(painting, photo, own), photo, mode)
+            return blend(photo, painting, own, inner=inner)
+
+        fine = paint(controls.fine_strength)
+        if controls.coarse_strength == controls.fine_strength:
+            return fine
+        return join_bands(paint(controls.coarse_strength), fine)
 
     def _pictures_at_once(self, photo: Tensor) -> int:
         pixels = photo.shape[-2] * photo.shape[-1]
         return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
+
+
+def _rows_of_mask(mask: Tensor, rows: slice) -> Tensor:
+    """The masks of some pictures of the batch; one for all stays."""
+    return mask if len(mask) == 1 else mask[rows]
 
 
 def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:

@@ -11,7 +11,7 @@ def test_a_feature_takes_the_mask_of_its_own_pixels():
     mask = torch.zeros(1, 2, 17, 17)
     mask[:, 1] = 1
     mask[..., 16] = torch.tensor([1.0, 0.0])[None, :, None]
-    maps = style_maps(mask, (3, 3), 8, torch.float64)
+    maps = style_maps(mask, (3, 3), dtype=torch.float64)
     assert maps.dtype == torch.float64
     assert torch.allclose(maps.sum(1), torch.ones(1, 3, 3, dtype=torch.float64))
     assert (maps[0, 0, :, 2] > 0.8).all()
@@ -22,6 +22,11 @@ def test_mix_is_the_weighted_sum():
     values = torch.randn(3, 4, dtype=torch.float64)
     weights = torch.rand(2, 3).softmax(1)
     assert torch.allclose(mix(weights, values)[:, :, 0, 0], weights.double() @ values)
-    maps = torch.rand(2, 3, 5, 6).softmax(1)
-    expected = sum(maps[:, s, None].double() * values[s][None, :, None, None] for s in range(3))
-    assert torch.allclose(mix(maps, values), expected)
+
+
+def test_features_beyond_the_picture_repeat_its_border():
+    """5 pixels make two features of 4, and these 8 pixels again: the mask is not stretched over them."""
+    mask = torch.rand(1, 1, 5, 5)
+    maps = style_maps(mask, (8, 8), dtype=torch.float32)
+    assert torch.equal(maps[..., :5, :5], mask)
+    assert torch.equal(maps[..., 5:, 5:], mask[..., -1:, -1:].expand(-1, -1, 3, 3))
