@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "say what a model file holds",
     "convert": "write any supported model file as .safetensors",
     "publish": "put a style on the Hugging Face Hub, with a card",
+    "export": "write a model as ONNX, TorchScript or ExportedProgram, checked",
 }
 """Name → help. The module is named like the command, `-` as `_`; it is imported only when it is asked for, so
 that `brushwork --help` does not wait for torch."""

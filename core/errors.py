@@ -27,6 +27,12 @@ class ConfigError(BrushworkError, ValueError):
     """An option that is out of range, unknown, or contradicts another."""
 
 
+class MissingPackageError(BrushworkError, ImportError):
+    """An optional package that this task needs and that is not installed."""
+
+    __str__ = BrushworkError.__str__
+
+
 class StyleError(BrushworkError, KeyError):
     """A style that the model does not have, or of a kind that it cannot take."""
 

@@ -107,6 +107,8 @@ def load_weights(network: Any, tensors: dict[str, Tensor], name: str) -> Any:
     """Strict load with a four-part error; floating-point tensors become float32."""
     state = {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
     own = network.state_dict()
+    # counts training steps, which painting never reads; ONNX has no place for it
+    state |= {key: own[key] for key in own if key.endswith("num_batches_tracked") and key not in state}
     missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
     if missing or unexpected or shapes:

@@ -5,13 +5,14 @@ Field numbers from onnx.proto (github.com/onnx/onnx, Apache-2.0 specification).
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .._format import RawCheckpoint
+from .._format import METADATA_KEY, RawCheckpoint
 from ._bytes import DamagedFileError, read_file, reading, reshape, take, to_tensor
 from ._protobuf import Message
 
@@ -54,7 +55,7 @@ def read(path: Path) -> RawCheckpoint:
 
     Returns:
         Tensors: initializers and constants under their value names. Metadata: `nodes` (op, inputs, outputs,
-        attributes), `inputs`, `outputs`, `opset`, `producer`.
+        attributes), `inputs`, `outputs`, `opset`, `producer`; in files of ours also the header of a native file.
 
     Raises:
         CheckpointError: Unreadable, truncated, or contradicting itself.
@@ -76,6 +77,10 @@ def read(path: Path) -> RawCheckpoint:
             "opset": max(opsets, default=1),
             "producer": f"{model.text(2)} {model.text(3)}".strip(),
         }
+        properties = {entry.text(1): entry.text(2) for entry in model.messages(14)}
+        if METADATA_KEY in properties:  # we wrote it: the initializers are the network's weights under its own names
+            metadata[METADATA_KEY] = json.loads(properties[METADATA_KEY])
+            tensors = {name: tensors[name] for blob in graph.messages(5) if (name := blob.text(8)) in tensors}
     return RawCheckpoint(path.name, "onnx", tensors, metadata)
 
 
