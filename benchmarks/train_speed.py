@@ -23,6 +23,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import torch
+from brushwork.cli._memory import keep_freed_memory
 from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.checkpoints.encoder import load_encoder
 from brushwork.core.images import resize_short_side
@@ -65,6 +66,18 @@ class Loss:
         return self.style_weight * style, content
 
 
+def processor_seconds() -> float:
+    """Processor time of this process, shared out over its threads: what else the machine does is not counted."""
+    return time.process_time() / torch.get_num_threads()
+
+
+CLOCKS = {"wall": time.monotonic, "cpu": processor_seconds}
+
+
+def states_of(args: argparse.Namespace) -> Path:
+    return args.reference_states / args.style.stem
+
+
 def encoder_of(args: argparse.Namespace, dtype: torch.dtype = torch.float32) -> EncoderStack:
     return EncoderStack([load_encoder(path) for path in args.encoder], dtype)
 
@@ -82,6 +95,7 @@ def loss_of(args: argparse.Namespace, dtype: torch.dtype = torch.float32) -> Los
 
 def train_reference(args: argparse.Namespace) -> None:
     """Worker: the reference's own loop until the time is over; states are saved on the way."""
+    clock = CLOCKS[args.clock]
     loss = loss_of(args)
     mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
     std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
@@ -112,15 +126,15 @@ def train_reference(args: argparse.Namespace) -> None:
         next_mark = 0.0
 
         def zero_grad(self, *a, **k):
-            TimedAdam.began = TimedAdam.began or time.monotonic()
+            TimedAdam.began = TimedAdam.began or clock()
             super().zero_grad(*a, **k)
 
         def step(self, closure=None):
             super().step(closure)
             TimedAdam.steps += 1
-            minutes = (time.monotonic() - TimedAdam.began) / 60
+            minutes = (clock() - TimedAdam.began) / 60
             if minutes >= TimedAdam.next_mark:
-                torch.save(nets[-1].state_dict(), args.work / f"reference-{round(minutes, 1)}.pth")
+                torch.save(nets[-1].state_dict(), states_of(args) / f"reference-{round(minutes, 1)}.pth")
                 print(f"reference {minutes:.1f} min, {TimedAdam.steps} steps", file=sys.stderr, flush=True)
                 TimedAdam.next_mark = min(args.reference_minutes, TimedAdam.next_mark + args.mark)
                 if minutes >= args.reference_minutes:
@@ -151,7 +165,8 @@ class SameLossTask(InstanceTask):
 
 
 def train_ours(args: argparse.Namespace) -> Path:
-    """Full width, batch 4, 256 px, as the reference."""
+    """Full width, batch 4, 256 px, as the reference; memory as in our command."""
+    keep_freed_memory()
     out = args.work / "ours.safetensors"
     options = TrainArgs(
         method="in", styles=(args.style,), photos=args.photos, out=out, encoder=tuple(args.encoder),
@@ -160,7 +175,7 @@ def train_ours(args: argparse.Namespace) -> Path:
     )  # fmt: skip
     task = SameLossTask(options, loss_of(args, torch.bfloat16))
     steps = []
-    run(task, options, callbacks=(lambda progress: steps.append(progress.step),))
+    run(task, options, callbacks=(lambda progress: steps.append(progress.step),), clock=CLOCKS[args.clock])
     print(f"ours {args.our_minutes:.1f} min, {steps[-1]} steps", file=sys.stderr, flush=True)
     return out
 
@@ -194,6 +209,9 @@ def main() -> None:
     parser.add_argument("--our-minutes", type=float, default=5)
     parser.add_argument("--mark", type=float, default=5, help="minutes between saved states of the reference")
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--clock", choices=tuple(CLOCKS), default="wall", help="of both; cpu on a shared machine")
+    parser.add_argument("--reference-states", type=Path, help="keep the reference's states here, use those found")
+    parser.add_argument("--only", choices=("reference",), help="train the reference only, for --reference-states")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
@@ -201,24 +219,25 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         args.work = Path(folder)
+        args.reference_states = args.reference_states or args.work
+        states_of(args).mkdir(parents=True, exist_ok=True)
         (args.work / "dataset").mkdir()
         (args.work / "dataset" / "photos").symlink_to(args.photos.resolve(), target_is_directory=True)
         from PIL import Image
 
         style = resize_short_side(read_rgb(args.style), 256)[0].permute(1, 2, 0)
         Image.fromarray((style * 255).round().to(torch.uint8).numpy()).save(args.work / "style.png")
-        ours = train_ours(args)
-        subprocess.run([sys.executable, *sys.argv, "--work", folder], check=True)
         loss = loss_of(args)
-        result = {
-            "style": args.style.stem,
-            "threads": torch.get_num_threads(),
-            "ours": {f"{args.our_minutes} min": held_out_loss(args, loss, load_checkpoint(ours), 1.0)},
-            "reference": {},
-        }
+        result = {"style": args.style.stem, "threads": torch.get_num_threads(), "clock": args.clock, "reference": {}}
+        if args.only != "reference":
+            ours = train_ours(args)
+            result["ours"] = {f"{args.our_minutes} min": held_out_loss(args, loss, load_checkpoint(ours), 1.0)}
+        if not any(states_of(args).glob("reference-*.pth")):
+            place = ["--work", folder, "--reference-states", str(args.reference_states)]
+            subprocess.run([sys.executable, *sys.argv, *place], check=True)
         sys.path.insert(0, str(args.reference))
         reference_net = importlib.import_module("transformer_net").TransformerNet
-        for path in sorted(args.work.glob("reference-*.pth"), key=lambda p: float(p.stem.split("-")[1])):
+        for path in sorted(states_of(args).glob("reference-*.pth"), key=lambda p: float(p.stem.split("-")[1])):
             net = reference_net().eval()
             net.load_state_dict(torch.load(path, weights_only=True))
             result["reference"][f"{path.stem.split('-')[1]} min"] = held_out_loss(args, loss, net, 255.0)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ._autograd import instance_norm, reflect_pad
 from ._field import StyleField
+from ._reshaped_convs import conv_after_nearest, conv_to_few_channels, pays_in_training
 
 EPS = 1e-5
 """PyTorch's, Lua Torch's and Magenta's epsilon under the root; lengstrom's networks use 1e-3."""
@@ -47,6 +48,8 @@ class Conv2d(nn.Conv2d):
             top, bottom = same_padding(input.shape[-2], kernel, stride)
             left, right = same_padding(input.shape[-1], kernel, stride)
             input = F.pad(input, (left, right, top, bottom))
+        if stride == 1 and self.training and pays_in_training(input) and self.out_channels <= 4 < kernel:
+            return conv_to_few_channels(input, self.weight, self.bias)
         return super().forward(input)
 
 
@@ -79,6 +82,8 @@ class Upsample2d(nn.Module):
             height, width = x.shape[-2:]
             return self.conv(x)[..., : 2 * height, : 2 * width]
         if self.mode == "nearest":
+            if self.training and pays_in_training(x) and self.pad_with in ("reflect", "replicate", "zero"):
+                return conv_after_nearest(x, self.conv.weight, self.conv.bias, self.pad_with)
             return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
         return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
 
