@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
+from ._memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from ..trainers.args import RunArgs
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CREDIT_KEYS = ("title", "attribution", "license")
 
 
-def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int) -> None:
+def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int, half_size: float) -> None:
     """Options of every run of the loop."""
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folder of ordinary photos")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.safetensors")
@@ -28,6 +29,13 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
     length.add_argument("--minutes", type=float, help="length in minutes, all resumed parts together")
     length.add_argument("--steps", type=int, help="length in steps; reproducible bit for bit on one machine")
     parser.add_argument("--size", type=int, default=size_px, metavar="PX", help=f"side of the crops ({size_px})")
+    parser.add_argument(
+        "--half-size",
+        type=float,
+        default=half_size,
+        metavar="SHARE",
+        help=f"of the run trains on crops of half the side, four times as many in its time ({half_size})",
+    )
     parser.add_argument("--batch", type=int, default=batch, help=f"photos per step ({batch})")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak; it falls along a cosine (0.001)")
     parser.add_argument("--seed", type=int, default=0)
@@ -48,6 +56,7 @@ def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
         "minutes": args.minutes,
         "steps": args.steps,
         "size_px": args.size,
+        "half_size": args.half_size,
         "batch": args.batch,
         "learning_rate": args.learning_rate,
         "seed": args.seed,
@@ -65,6 +74,8 @@ def run_task(task: Task, options: RunArgs, *, resume: bool, callbacks: Sequence[
     from ..trainers.loss_curve import loss_curve
     from ..trainers.report import JsonLines
 
+    if options.device == "cpu":
+        keep_freed_memory()
     shown: tuple[Callback, ...] = ()
     if options.shard.rank == 0:
         log = JsonLines(options.out.with_suffix(".log.jsonl"), append=resume)

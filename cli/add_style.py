@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ._training import add_run_options, run_task
-from .train import add_style_options, style_options
+from .train import add_style_options, pictures, style_options
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("model", metavar="MODEL", help="id or file of a model with conditional instance norm")
     parser.add_argument("--style", nargs=1, type=Path, required=True, metavar="PICTURE", help="the painting")
-    add_run_options(parser, size_px=256, batch=4)
+    add_run_options(parser, size_px=256, batch=4, half_size=0.5)
     add_style_options(parser)
     parser.set_defaults(run=run)
 
@@ -28,12 +28,10 @@ def run(args: argparse.Namespace) -> int:
     from ..core.hub import resolve_model
     from ..trainers.add_style import AddStyleTask
     from ..trainers.args import TrainArgs
-    from ..trainers.report import PreviewStrip
     from ..trainers.shard import joined
 
     with joined() as shard:
         options = TrainArgs(**style_options(args, shard), method="cin")
         task = AddStyleTask(options, resolve_model(args.model))
-        strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size)]
-        run_task(task, options, resume=args.resume, callbacks=strip if args.preview else [])
+        run_task(task, options, resume=args.resume, callbacks=pictures(task, options, args.preview, last=1))
     return 0

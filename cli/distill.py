@@ -17,7 +17,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--teacher", nargs="+", type=Path, required=True, metavar="FILE", help="VGG file(s)")
     parser.add_argument("--paintings", type=Path, metavar="DIR", help="half of every batch comes from here")
-    add_run_options(parser, size_px=160, batch=8)
+    add_run_options(parser, size_px=160, batch=8, half_size=0.0)
     parser.set_defaults(run=run)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,12 @@ from ._training import add_run_options, find_encoders, read_credits, run_options
 
 if TYPE_CHECKING:
     from ..trainers.args import TrainArgs
+    from ..trainers.loop import Callback
     from ..trainers.shard import Shard
+    from ..trainers.task import StyleTask
+
+SHEET_PHOTOS = 4
+"""On the contact sheet, where no preview photos are given."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,13 +35,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="PICTURE",
         help="the painting(s); for comatch and adain many: files and folders",
     )
-    add_run_options(parser, size_px=256, batch=4)
+    add_run_options(parser, size_px=256, batch=4, half_size=0.5)
     add_style_options(parser)
     parser.add_argument(
         "--widths", type=int, nargs=3, default=(16, 48, 96), metavar="N", help="channels of the stages (16 48 96)"
     )
     parser.add_argument("--blocks", type=int, default=5, help="residual blocks (5)")
     parser.add_argument("--upsampling", choices=("nearest", "bilinear", "transposed"), default="nearest")
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        metavar="MODEL",
+        help="start from the weights of this id or file, a network of the same shape; in and cin from one another",
+    )
     parser.add_argument("--transfer-encoder", metavar="FILE", help="adain: whose statistics are exchanged")
     parser.add_argument(
         "--leave-out-encoder", action="store_true", help="adain: write the decoder alone; the encoder is its companion"
@@ -96,21 +108,34 @@ def style_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when done."""
-    from ..trainers.args import ANY_STYLE
     from ..trainers.methods import make_task
-    from ..trainers.report import PreviewStrip
     from ..trainers.shard import joined
 
     with joined() as shard:
         options = _options(args, shard)
         task = make_task(options)
-        paintings = options.styles if options.method in ANY_STYLE else ()
-        strip = [PreviewStrip(task, args.out.with_suffix(".preview.png"), args.preview, args.size, paintings)]
-        run_task(task, options, resume=args.resume, callbacks=strip if args.preview else [])
+        run_task(task, options, resume=args.resume, callbacks=pictures(task, options, args.preview))
     return 0
 
 
+def pictures(task: StyleTask, options: TrainArgs, preview: Sequence[Path], last: int | None = None) -> list[Callback]:
+    """The preview strip, if photos for it are given, and the contact sheet; of `last` styles only."""
+    from ..trainers.args import ANY_STYLE
+    from ..trainers.report import ContactSheet, PreviewStrip
+    from ..trainers.session import readable_pictures
+
+    if options.shard.rank > 0:
+        return []
+    photos = list(preview) or readable_pictures(options.photos, SHEET_PHOTOS)
+    drawn: list[Callback] = [ContactSheet(task, options.out.with_suffix(".sheet.jpg"), photos, options.styles, last)]
+    if preview:
+        paintings = options.styles if options.method in ANY_STYLE else ()
+        drawn.append(PreviewStrip(task, options.out.with_suffix(".preview.png"), preview, options.size_px, paintings))
+    return drawn
+
+
 def _options(args: argparse.Namespace, shard: Shard) -> TrainArgs:
+    from ..core.hub import resolve_model
     from ..trainers.args import TrainArgs
 
     return TrainArgs(
@@ -119,6 +144,7 @@ def _options(args: argparse.Namespace, shard: Shard) -> TrainArgs:
         widths=tuple(args.widths),
         blocks=args.blocks,
         upsampling=args.upsampling,
+        start_from=resolve_model(args.start_from) if args.start_from else None,
         transfer_encoder=find_encoders([args.transfer_encoder])[0] if args.transfer_encoder else None,
         leave_out_encoder=args.leave_out_encoder,
         model_license=args.license,

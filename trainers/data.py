@@ -23,21 +23,30 @@ LARGEST_PX = 120_000_000
 
 
 def read_rgb(path: Path, short_side_px: int | None = None) -> Tensor:
-    """Any picture file → (1, 3, H, W), float, 0..1; JPEGs are decoded at a reduced size where that suffices.
+    """Any picture file → (1, 3, H, W), float, 0..1.
+
+    Args:
+        path: What Pillow reads.
+        short_side_px: Where twice as much or more is there, the picture is read at a whole fraction of its size; a
+            photo of 100 megapixels then takes no more memory than a small one.
 
     Raises:
         ImageError: The file is no picture that Pillow reads, or larger than 120 megapixels.
     """
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
+
+    from ..core.pictures.read import open_image
 
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if image.width * image.height > LARGEST_PX:
                 raise ValueError(f"{image.width}×{image.height} px")
             if short_side_px is not None:
                 image.draft("RGB", (short_side_px, short_side_px))
             image = ImageOps.exif_transpose(image).convert("RGB")
+            if short_side_px is not None and (factor := min(image.size) // (2 * short_side_px)) > 1:
+                image = image.reduce(factor)
             array = np.array(image)
     except Exception as error:  # Pillow raises nearly everything on damaged files
         raise ImageError(

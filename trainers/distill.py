@@ -40,6 +40,7 @@ class DistillArgs(RunArgs):
     paintings: Path | None = None
     """A second folder of pictures: half of every batch, so that painted textures are seen too."""
     widths: tuple[tuple[int, ...], ...] = COMPACT_WIDTHS
+    half_size: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ..core.errors import BrushworkError
+from ..core.files import atomic_path
 from .args import RunArgs, TrainArgs
 from .data import prefetch
 from .guard import Guard
@@ -25,6 +26,7 @@ from .task import StepLosses, Task
 FINAL_RATE = 0.05
 WARM_UP_STEPS = 50
 GRADIENT_NORM = 1.0
+SMALLEST_SIDE_PX = 64
 LENGTH = ("steps", "minutes", "save_every_s")
 
 
@@ -50,7 +52,14 @@ def train(args: TrainArgs, *, resume: bool = False, callbacks: tuple[Callback, .
     return run(make_task(args), args, resume=resume, callbacks=callbacks)
 
 
-def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Callback, ...] = ()) -> Path:
+def run(
+    task: Task,
+    args: RunArgs,
+    *,
+    resume: bool = False,
+    callbacks: tuple[Callback, ...] = (),
+    clock: Callable[[], float] = time.monotonic,
+) -> Path:
     """Train what `task` says and write it.
 
     Args:
@@ -58,6 +67,7 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         args: Length, learning rate, places.
         resume: Go on from the state beside `args.out`, if there is one.
         callbacks: Called after every step; what they raise ends the run after model and state were saved.
+        clock: Seconds; what `minutes` counts.
 
     Returns:
         The path of the model file.
@@ -87,7 +97,12 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         save_state(sidecar, network, average, optimizer, task.state(), progress)
         task.export(*product(), args.out)
 
-    began, earlier, saved = time.monotonic(), seconds, time.monotonic()
+    if args.shard.rank == 0:
+        probe = args.out.with_name(f".{args.out.name}.probe")
+        with atomic_path(probe):
+            pass  # a folder that cannot be written is told now, not after the training
+        probe.unlink()
+    began, earlier, saved = clock(), seconds, time.monotonic()
     shard, first = args.shard, args.shard.rank == 0
     step_module = StepModule(task)
     forward = DistributedDataParallel(step_module) if shard.world > 1 else step_module
@@ -96,7 +111,10 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
         while (done := shard.of_first(fraction(args, step, seconds))) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = args.learning_rate * guard.rate * schedule(done, step)
-            total = forward(tuple(part.to(args.device) for part in next(batches)), step)
+            photos, *others = next(batches)
+            side = crop_side(args, done)
+            batch = (photos[..., :side, :side], *others)
+            total = forward(tuple(part.to(args.device) for part in batch), step)
             fine = guard.healthy(shard.total(total.detach()) / shard.world)
             if fine:
                 optimizer.zero_grad(set_to_none=True)
@@ -109,7 +127,7 @@ def run(task: Task, args: RunArgs, *, resume: bool = False, callbacks: tuple[Cal
             step += 1
             if not fine or not guard.after_step(step):
                 guard.rollback(step)
-            seconds = earlier + time.monotonic() - began
+            seconds = earlier + clock() - began
             _tell(callbacks, Progress(step, fraction(args, step, seconds), seconds, step_module.losses, product), shard)
             if first and time.monotonic() - saved > args.save_every_s:
                 save()
@@ -163,6 +181,8 @@ def _tell(callbacks: tuple[Callback, ...], progress: Progress, shard: Shard) -> 
 def recorded(args: RunArgs) -> dict[str, Any]:
     """The options of a run as the file keeps them: no paths of this machine."""
     kept = {field.name: getattr(args, field.name) for field in fields(args)}
+    if kept.get("start_from") is not None:
+        kept["start_from"] = kept["start_from"].name
     return {name: value for name, value in kept.items() if isinstance(value, str | int | float) and name not in LENGTH}
 
 
@@ -171,6 +191,11 @@ def fraction(args: RunArgs, step: int, seconds: float) -> float:
     if args.steps is not None:
         return step / max(1, args.steps)
     return seconds / (60 * args.minutes) if args.minutes else 1.0
+
+
+def crop_side(args: RunArgs, done: float) -> int:
+    """Side of the photos: half in the first part of a run, when a step teaches more than its size does."""
+    return args.size_px if done >= args.half_size or args.size_px < 2 * SMALLEST_SIDE_PX else args.size_px // 8 * 4
 
 
 def schedule(done: float, step: int) -> float:

@@ -13,12 +13,16 @@ from torch import Tensor
 
 from ..core.files import atomic_path
 from ..core.images import resize_short_side
+from ..core.pictures import contact_sheet
 from ..core.style_model import StyleModel
 from .data import picture_files, read_rgb
 from .loop import Progress
 from .task import StyleTask
 
 log = logging.getLogger("brushwork.trainers")
+
+SHEET_PX = 256
+"""Cell of a contact sheet, and short side of what is painted for it."""
 
 
 class JsonLines:
@@ -95,6 +99,46 @@ class PreviewStrip:
         for photo in self.photos:
             rows.append([photo, *(model(photo, style) for style in styles)])
         write_grid(rows, self.path)
+
+
+class ContactSheet:
+    """Callback: at the end of a run, its paintings and what was made of them, with names.
+
+    Args:
+        task: Whose model is shown.
+        path: The picture, PNG or JPEG by its suffix.
+        photos: One row each.
+        paintings: One column each; for models that take pictures, the first four.
+        last: Show only so many of the model's styles, from its end.
+    """
+
+    def __init__(
+        self, task: StyleTask, path: Path, photos: Sequence[Path], paintings: Sequence[Path], last: int | None = None
+    ) -> None:
+        self.task, self.path, self.photos, self.last = task, path, photos, last
+        self.paintings = picture_files(paintings)
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw, if the run is over."""
+        if progress.fraction >= 1:
+            self.draw(self.task.finished(*progress.product()))
+
+    def draw(self, model: StyleModel) -> None:
+        """Write the sheet of `model`."""
+        paths = self.paintings[:4] if model.style_kind == "image" else self.paintings
+        shown = {path.stem: resize_short_side(read_rgb(path), SHEET_PX) for path in paths}
+        styles: dict[str, str | Tensor] = {}
+        if model.style_kind == "image":
+            styles.update(shown)
+        elif model.style_kind == "conditional":
+            styles = {name: name for name in model.spec.style_names[-(self.last or 0) :]}
+        rows: list[list[Tensor | None]] = [[None, *(shown.get(name) for name in styles or shown)]]
+        for path in self.photos:
+            photo = resize_short_side(read_rgb(path), SHEET_PX)
+            rows.append([photo, *(model(photo, style) for style in list(styles.values()) or [None])])
+        sheet = contact_sheet(rows, (), ["photo", *(styles or shown)], cell_px=SHEET_PX)
+        with atomic_path(self.path) as temporary:
+            sheet.save(temporary, quality=90)
 
 
 def write_grid(rows: Sequence[Sequence[Tensor]], path: Path) -> None:

@@ -52,7 +52,7 @@ def read_picture(path: str | Path) -> Picture:
             do="Check the spelling.",
         )
     try:
-        with warnings.catch_warnings(), _open(path) as image:
+        with warnings.catch_warnings(), open_image(path) as image:
             warnings.simplefilter("ignore")  # odd metadata is not worth a line on the user's terminal
             _check_size(path, image.width, image.height)
             return _decode(path, image)
@@ -72,8 +72,8 @@ def read_picture(path: str | Path) -> Picture:
         ) from error
 
 
-def _open(path: Path) -> Image.Image:
-    """Image.open without Pillow's limit, a module variable; `_check_size` follows before anything is decoded."""
+def open_image(path: Path) -> Image.Image:
+    """Image.open without Pillow's limit, a module variable; the caller checks the size before anything is decoded."""
     from PIL import Image
 
     with _limit_lock:

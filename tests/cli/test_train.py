@@ -29,8 +29,8 @@ def test_a_run_leaves_model_log_preview_and_loss_curve(tmp_path: Path, capsys) -
     assert capsys.readouterr().out.strip() == str(out)
     assert out.exists()
     assert len(out.with_suffix(".log.jsonl").read_text(encoding="utf-8").splitlines()) == 3
-    for name in ("preview", "curve"):
-        with Image.open(out.with_suffix(f".{name}.png")) as picture:
+    for name in ("preview.png", "curve.png", "sheet.jpg"):
+        with Image.open(out.with_suffix(f".{name}")) as picture:
             assert picture.mode == "RGB"
             assert max(high - low for low, high in picture.getextrema()) > 50
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -17,10 +18,10 @@ from brushwork.core.checkpoints.encoder import save_encoder
 from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
 from brushwork.trainers.add_style import AddStyleTask
 from brushwork.trainers.args import TrainArgs
-from brushwork.trainers.data import PhotoBatches
+from brushwork.trainers.data import PhotoBatches, read_rgb
 from brushwork.trainers.instance import InstanceTask
 from brushwork.trainers.interrupt import InterruptBetweenSteps
-from brushwork.trainers.loop import run, train
+from brushwork.trainers.loop import crop_side, run, train
 from brushwork.trainers.state import state_path
 from PIL import Image
 
@@ -95,8 +96,9 @@ class Stop(Exception):
     """Stands for Ctrl-C and for the host's interrupt."""
 
 
-@pytest.mark.parametrize("stop_at", [1, 4])
-def test_resumed_is_bit_equal_to_uninterrupted(args: TrainArgs, stop_at: int) -> None:
+@pytest.mark.parametrize(("stop_at", "side"), [(1, 64), (4, 64), (2, 128)])
+def test_resumed_is_bit_equal_to_uninterrupted(args: TrainArgs, stop_at: int, side: int) -> None:
+    args = replace(args, size_px=side)  # from 128 on the first half of the run sees smaller crops
     whole = weights(train(args))
     part = replace(args, out=args.out.with_name("part.safetensors"))
 
@@ -144,16 +146,49 @@ def test_a_bad_step_is_undone(args: TrainArgs) -> None:
     assert all(torch.isfinite(t).all() for t in weights(one.out).values())
 
 
-def test_bad_files_are_skipped_and_named_once(args: TrainArgs, caplog: pytest.LogCaptureFixture) -> None:
-    (args.photos / "empty.jpg").write_bytes(b"")
-    (args.photos / "cut.png").write_bytes((args.photos / "0.png").read_bytes()[:200])
-    Image.new("L", (1, 1)).save(args.photos / "one-px.png")
-    Image.new("CMYK", (80, 80)).save(args.photos / "cmyk.jpg")
-    photos = PhotoBatches(args.photos, 64, 2, 0)
-    for step in range(10):
-        assert photos.batch(step)[0].shape == (2, 3, 64, 64)
-    named = [r.getMessage() for r in caplog.records]
-    assert sorted("empty" in m or "cut" in m for m in named) == [True, True]
+def test_a_folder_of_odd_files_trains_and_the_bad_ones_are_named_once(
+    args: TrainArgs, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, noise = args.photos, np.random.default_rng(1)
+    whole = io.BytesIO()
+    Image.fromarray(noise.integers(0, 255, (200, 150, 3), dtype=np.uint8)).save(whole, "JPEG")
+    bad = {
+        "zero bytes.jpg": b"",
+        "cut.jpg": whole.getvalue()[:900],
+        "text.png": b"no picture",
+        "Größe.JPG": b"\xff\xd8",
+    }
+    for name, data in bad.items():
+        (good / name).write_bytes(data)
+    (good / "folder.jpg").mkdir()
+    Image.new("RGB", (1, 1), "red").save(good / "one-px.png")
+    Image.new("CMYK", (80, 80), (10, 90, 0, 30)).save(good / "cmyk.jpg")
+    Image.new("L", (90, 70), 90).save(good / "grey.jpg")
+    Image.new("RGBA", (90, 70), (9, 9, 200, 60)).save(good / "alpha.png")
+    Image.new("I;16", (90, 70), 40_000).save(good / "sixteen-bit.png")
+    Image.new("L", (10_000, 10_000), 77).save(good / "100 megapixels.jpg")
+    Image.new("1", (10_000, 10_000)).save(good / "100 megapixels.png")
+    Image.new("1", (20_000, 8_000)).save(good / "160 megapixels.png")
+    files = len(list(good.iterdir()))
+    one = replace(args, method="in", styles=args.styles[:1], steps=files, batch=2)  # everything is seen twice
+    model = load_checkpoint(train(one))
+    assert all(torch.isfinite(tensor).all() for tensor in model.network.state_dict().values())
+    named = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    expected = [*bad, "folder.jpg", "160 megapixels.png"]
+    assert sorted(next(name for name in expected if name in line) for line in named) == sorted(expected)
+
+
+def test_a_large_picture_is_read_at_a_fraction_of_its_size(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 1000 * 700).reshape(700, 1000).astype(np.uint8)
+    for suffix in ("png", "jpg"):
+        Image.fromarray(ramp).save(tmp_path / f"large.{suffix}")
+        picture = read_rgb(tmp_path / f"large.{suffix}", 64)
+        assert 64 <= min(picture.shape[-2:]) < 256
+        small = torch.nn.functional.interpolate(
+            torch.from_numpy(ramp)[None, None].float() / 255, picture.shape[-2:], mode="area"
+        )
+        torch.testing.assert_close(picture[:, :1], small, atol=0.01, rtol=0)
+    assert read_rgb(tmp_path / "large.png").shape == (1, 3, 700, 1000)
 
 
 def test_one_good_file_among_bad_ones_is_enough(args: TrainArgs) -> None:
@@ -164,11 +199,47 @@ def test_one_good_file_among_bad_ones_is_enough(args: TrainArgs) -> None:
         assert photos.batch(step)[0].shape == (2, 3, 64, 64)
 
 
+def test_crops_grow_in_the_middle_of_a_run(args: TrainArgs) -> None:
+    sides = []
+
+    class Watched(InstanceTask):
+        def step(self, batch, step):
+            sides.append(tuple(batch[0].shape[-2:]))
+            return super().step(batch, step)
+
+    one = replace(args, method="in", styles=args.styles[:1], size_px=132, steps=4)
+    run(Watched(one), one)
+    assert sides == [(64, 64)] * 2 + [(132, 132)] * 2
+    assert [crop_side(replace(one, size_px=side), 0.0) for side in (64, 127, 128, 256, 300)] == [64, 127, 64, 128, 148]
+    assert crop_side(replace(one, half_size=0.0), 0.0) == 132
+    with pytest.raises(ConfigError, match="half_size"):
+        replace(one, half_size=1.5)
+
+
 def test_the_same_step_gives_the_same_photos(args: TrainArgs) -> None:
     one, two = PhotoBatches(args.photos, 64, 2, 3), PhotoBatches(args.photos, 64, 2, 3)
     two.batch(0)
     assert torch.equal(one.batch(5)[0], two.batch(5)[0])
     assert not torch.equal(one.batch(5)[0], PhotoBatches(args.photos, 64, 2, 4).batch(5)[0])
+
+
+def test_one_flat_colour_as_painting_gives_a_model_of_it(args: TrainArgs, tmp_path: Path) -> None:
+    Image.new("RGB", (80, 80), (200, 40, 40)).save(tmp_path / "flat.png")
+    flat = replace(args, method="in", styles=(tmp_path / "flat.png",), steps=60, learning_rate=1e-2)
+    losses: list[float] = []
+    model = load_checkpoint(train(flat, callbacks=(lambda p: losses.append(p.losses.style),)))
+    assert np.isfinite(losses).all()
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    red, green, blue = model(torch.rand(1, 3, 64, 64)).mean((0, 2, 3))
+    assert red > max(green, blue) + 0.1
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_first_step(args: TrainArgs, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    steps: list[int] = []
+    with pytest.raises(BrushworkError, match="cannot be written"):
+        train(replace(args, out=tmp_path / "file" / "x.safetensors"), callbacks=(lambda p: steps.append(p.step),))
+    assert steps == []
 
 
 def test_no_photos_is_explained(args: TrainArgs, tmp_path: Path) -> None:
