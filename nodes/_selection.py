@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.errors import StyleError
 from ..core.images import split_alpha
+from ..core.mix_pad import pad_weights
 from ..core.style_model import StyleLayer, StyleModel
 from . import _host
 
@@ -82,6 +83,16 @@ def picture_layers(entries: Mapping[str, Any]) -> list[StyleLayer]:
     return layers
 
 
+CORNER_MARK = "|"
+"""Between the names of the pad's corners: no file, and so no style, has it in its name."""
+
+
+def pad_layers(corners: str, x: float, y: float) -> dict[str, StyleLayer]:
+    """The styles of the mix pad at a point, as further entries for `named_layers`; empty without corners."""
+    weights = pad_weights([name.strip() for name in corners.split(CORNER_MARK)], x, y) if corners.strip() else {}
+    return {f"pad {name}": StyleLayer(name, weight) for name, weight in weights.items()}
+
+
 def named_layers(entries: Mapping[str, Any], model: StyleModel) -> list[StyleLayer]:
     """Wired Style Layers, in slot order, with the texts read as names or indices of `model`.
 
@@ -91,10 +102,10 @@ def named_layers(entries: Mapping[str, Any], model: StyleModel) -> list[StyleLay
     layers = [layer for layer in entries.values() if layer is not None]
     if not layers:
         raise StyleError(
-            "No style is wired into the mix.",
-            expected="at least one Style Layer (Brushwork) in `layers`",
+            "There is no style in the mix.",
+            expected="a style in a corner of the mix pad, or a Style Layer (Brushwork) wired into `layers`",
             got="none",
-            do="Add a Style Layer (Brushwork), type a style's name in it, and wire it in.",
+            do="Click a corner of the pad, or wire in a Style Layer (Brushwork) with the name of a style.",
         )
     named = []
     for layer in layers:

@@ -192,7 +192,7 @@ def test_a_mix_by_weight_and_by_mask_is_that_of_core(node, hosted) -> None:
 
 def test_a_mix_without_layers_or_with_a_picture_is_explained(node, hosted) -> None:
     mix, layer = node("cin_style_mix", "CINStyleMix"), node("style_layer", "StyleLayer")
-    with pytest.raises(StyleError, match="No style is wired"):
+    with pytest.raises(StyleError, match="no style in the mix"):
         mix.execute(hosted["conditional"], photos(), {"layer0": None}, **PLAIN)
     picture = layer.execute("", 1.0, style_image=photos())[0]
     with pytest.raises(StyleError, match="holds a picture"):
@@ -233,3 +233,23 @@ def test_models_are_loaded_as_ordinary_tensors(host) -> None:
         assert torch.zeros(1).is_inference()
         with leave():
             assert not torch.zeros(1).is_inference()
+
+
+def test_the_pad_mixes_the_styles_of_its_corners(node, hosted) -> None:
+    mix = node("cin_style_mix", "CINStyleMix")
+    plain = node("stylize", "Stylize")
+    model, photo = hosted["conditional"], photos()
+
+    def at(x: float, y: float, corners: str = " a | b |7", layers: dict | None = None) -> torch.Tensor:
+        return mix.execute(model, photo, layers, **PLAIN, corners=corners, pad_x=x, pad_y=y)[0]
+
+    for name, x, y in (("a", 0.0, 0.0), ("b", 1.0, 0.0), ("7", 0.0, 1.0), ("7", 1.0, 1.0)):
+        assert torch.equal(at(x, y), plain.execute(model, photo, style=name, **PLAIN)[0]), name
+    layer = node("style_layer", "StyleLayer")
+    wired = {str(i): layer.execute(name, weight)[0] for i, (name, weight) in enumerate((("a", 0.75), ("b", 0.25)))}
+    assert torch.allclose(at(0.25, 0.0), mix.execute(model, photo, wired, **PLAIN)[0], atol=1e-6)
+    assert torch.equal(at(0.1, 0.9, "", wired), mix.execute(model, photo, wired, **PLAIN)[0]), "no corners, no pad"
+    with pytest.raises(StyleError, match="starry"):
+        at(0.5, 0.5, "starry")
+    with pytest.raises(StyleError, match="no style in the mix"):
+        at(0.5, 0.5, " ")
