@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, WeightsNotFoundError
-from ..core.hub import list_models, resolve_files
+from ..core.hub import ProgressFn, list_models, resolve_files
 from ..core.hub.browse import Catalogue
 from ..core.hub.jobs import Cancelled, Downloads
 from ..core.hub.manifest import PACK_ROOT
 from ..core.hub.offline import offline_reason
+from ..core.hub.repository import get_repository
+from ..core.hub.search import search_styles
 from ..core.inference.preview import Previewer
 from . import _host, _host_routes, _library, _settings
 from ._host_routes import Values, text
@@ -28,13 +30,15 @@ SAMPLE_PHOTO = PACK_ROOT / "assets" / "samples" / "chelsea.jpg"
 _catalogue = Catalogue()
 _downloads = Downloads()
 _previewer = Previewer()
+_published: set[str] = set()
+"""Repositories that a search has shown: only those are downloaded."""
 
 
 def register() -> None:
     """Make the routes known to ComfyUI's server."""
     _host_routes.add_routes(
         gets={"styles": styles, "thumbnail": thumbnail, "facts": facts},
-        posts={"preview": preview, "download": download, "cancel": cancel, "folder": folder},
+        posts={"preview": preview, "search": search, "download": download, "cancel": cancel, "folder": folder},
     )
 
 
@@ -79,21 +83,39 @@ def preview(values: Values) -> bytes:
     return _previewer.paint(files, _photo(text(values, "photo")), style)
 
 
-def download(values: Values) -> dict[str, Any]:
-    """Get a model of the list from the Hub: `model`. The answer comes when it is there, or cancelled."""
-    choice = text(values, "model")
-    name = _listed(choice)
+def search(values: Values) -> dict[str, Any]:
+    """What others have published on the Hub: `words`, or the name of a repository."""
     _settings.current()
+    cards = search_styles(text(values, "words"))
+    _published.update(card.model for card in cards)
+    return {"styles": [card.to_dict() for card in cards]}
+
+
+def download(values: Values) -> dict[str, Any]:
+    """Get a `model` of the list, or of a search, from the Hub. The answer comes when it is there, or cancelled.
+
+    Returns:
+        `model`: its name in the list from now on.
+    """
+    choice = text(values, "model")
+    folders = _host.model_folders()
+    name = choice if choice in _published else _listed(choice)
+
+    def fetch(progress: ProgressFn) -> str:
+        if choice not in _published:
+            resolve_files(name, folders, progress)
+            return choice
+        return get_repository(name, folders[0], progress).relative_to(folders[0]).as_posix()
 
     def report(done: int, total: int) -> None:
         _host_routes.announce(DOWNLOAD, {"model": choice, "done": done, "total": total})
 
     try:
-        _downloads.run(choice, lambda progress: resolve_files(name, _host.model_folders(), progress), report)
+        model = _downloads.run(choice, fetch, report)
     except Cancelled:
-        return {"cancelled": True}
+        return {"cancelled": True, "model": choice}
     _host.models_changed()
-    return {"cancelled": False}
+    return {"cancelled": False, "model": model}
 
 
 def cancel(values: Values) -> dict[str, Any]:

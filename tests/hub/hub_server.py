@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CDN_CHUNK = 1 << 15
@@ -35,6 +35,7 @@ class Repo:
     plain: set[str] = field(default_factory=set)
     """Files in plain git where the others are in LFS."""
     private: bool = False
+    tags: tuple[str, ...] = ()
     messages: list[str] = field(default_factory=list)
     """Of the commits."""
 
@@ -224,12 +225,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(self.hub.status)
         elif match := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
             self._content(match[1])
+        elif path == "/api/models":
+            self._search(parse_qs(urlsplit(self.path).query))
         elif match := re.fullmatch(r"/api/(models|spaces)/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self._info("spaces/" * (match[1] == "spaces") + match[2], match[3] or "main")
         elif match := re.fullmatch(r"/((?:spaces/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(match[1], match[2], match[3])
         else:
             self._refuse(404)
+
+    def _search(self, query: dict[str, list[str]]) -> None:
+        """Public models with all the tags of `filter` and the words of `search` in their name."""
+        tags, words = set(query.get("filter", [])), query.get("search", [""])[0].lower()
+        found = {name: repo for name, repo in self.hub.repos.items() if not repo.private and tags <= set(repo.tags)}
+        rows = [{"id": name, "tags": list(repo.tags)} for name, repo in found.items() if words in name.lower()]
+        self._json(rows[: int(query.get("limit", ["1000"])[0])])
 
     def _repo(self, name: str, revision: str) -> Repo | None:
         repo = self.hub.repos.get(name)

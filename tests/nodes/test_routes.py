@@ -105,9 +105,24 @@ def test_a_download_reports_and_renews_the_lists(host, routes, monkeypatch) -> N
         return (Path("x"),)
 
     monkeypatch.setattr(routes, "resolve_files", resolve)
-    assert routes.download({"model": name}) == {"cancelled": False}
+    assert routes.download({"model": name}) == {"cancelled": False, "model": name}
     assert asked == [(name.removesuffix(" (hub)"), host.models)]
     assert host.messages == ["brushwork.download", "brushwork.download", "brushwork.models_changed"]
+
+
+def test_what_a_search_has_shown_can_be_downloaded_and_nothing_else(host, routes, monkeypatch) -> None:
+    from brushwork.core.hub.search import _card
+
+    def get(name, folder, progress):
+        return folder / name / "style.safetensors"
+
+    monkeypatch.setattr(routes, "get_repository", get)
+    monkeypatch.setattr(routes, "search_styles", lambda words: [_card(f"owner/{words}", [])])
+    assert [card["model"] for card in routes.search({"words": "poppies"})["styles"]] == ["owner/poppies"]
+    answer = routes.download({"model": "owner/poppies"})
+    assert answer == {"cancelled": False, "model": "owner/poppies/style.safetensors"}
+    with pytest.raises(WeightsNotFoundError):
+        routes.download({"model": "owner/other"})
 
 
 def test_a_cancelled_download_changes_nothing(host, routes, monkeypatch) -> None:
@@ -118,7 +133,7 @@ def test_a_cancelled_download_changes_nothing(host, routes, monkeypatch) -> None
         progress(1, 2)
 
     monkeypatch.setattr(routes, "resolve_files", resolve)
-    assert routes.download({"model": name}) == {"cancelled": True}
+    assert routes.download({"model": name}) == {"cancelled": True, "model": name}
     assert "brushwork.models_changed" not in host.messages
     assert routes.cancel({"model": name}) == {"stopped": False}
 
