@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,10 +39,21 @@ class HostedModel:
             with _host.ordinary_tensors():
                 stylizer = Stylizer(self.model, device, precision)
             # The Stylizer may hold a converted copy: then the copy lives on the device and must be managed.
-            patcher = _host.manage(stylizer.model.network)
+            patcher = _host.manage(stylizer.model.network, self._forget_what_was_on(precision, device))
             self._ready[precision, device] = (stylizer, patcher)
         stylizer, patcher = self._ready[precision, device]
         pixels = height * width
         bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
         _host.make_room(patcher, max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel)
         return stylizer
+
+    def _forget_what_was_on(self, precision: Precision, device: torch.device) -> Callable[[], None]:
+        """What to do when a copy has left the device: encoded styles and buffers must not stay there without it."""
+        mine = weakref.ref(self)
+
+        def forget() -> None:
+            hosted = mine()
+            if hosted is not None:
+                hosted._ready.pop((precision, device), None)
+
+        return forget

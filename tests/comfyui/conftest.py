@@ -10,6 +10,7 @@ The server runs on the CPU, without network, in an empty base folder. Nothing of
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -204,19 +205,32 @@ def save_tiny_encoder(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def server(comfyui: tuple[Path, str], base_folder: Path):
-    """A started server; stopped at the end of the session."""
+    """A started server without network; stopped at the end of the session."""
+    with started(comfyui, base_folder, {"HF_HUB_OFFLINE": "1"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def start_server(comfyui: tuple[Path, str]):
+    """start_server(base, environment) → a context with another server."""
+    return lambda base, environment: started(comfyui, base, environment)
+
+
+@contextlib.contextmanager
+def started(comfyui: tuple[Path, str], base: Path, environment: dict[str, str]):
+    """A server over a base folder; it has answered, and is stopped at the end."""
     folder, python = comfyui
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = base_folder / "server.log"
+    log = base / f"server-{port}.log"
     command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--disable-api-nodes"]
-    command += ["--disable-auto-launch", "--base-directory", str(base_folder)]
+    command += ["--disable-auto-launch", "--base-directory", str(base)]
     command += ["--database-url", "sqlite:///:memory:"]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-    running = Server(port, base_folder, log)
+        process = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=output)
+    running = Server(port, base, log)
     try:
         deadline = time.monotonic() + START_S
         while True:

@@ -1,0 +1,220 @@
+"""ComfyUI's page with this pack, in Chromium: found, understood, painted with, and usable after every error.
+
+page_driver.py drives; it runs with ComfyUI's Python, which needs playwright. Screenshots stay in pytest's temporary
+folder, or go to the folder that BRUSHWORK_SCREENSHOTS names, to be looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.comfyui
+
+HERE = Path(__file__).parent
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SCENARIO_S = 400
+OPENS_MS = 300
+MANY = 500
+
+
+@pytest.fixture(scope="module")
+def drive(comfyui: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory):
+    """drive(server, scenario, **values) → what the page showed; without complaints of ours unless asked for."""
+    _, python = comfyui
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no {CHROMIUM}; CHROMIUM may name another")
+    if subprocess.run([python, "-c", "import playwright"], capture_output=True, check=False).returncode:
+        pytest.skip("ComfyUI's Python has no playwright")
+    folder = Path(os.environ.get("BRUSHWORK_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def run(server, scenario: str, **values: object) -> dict:
+        url = f"http://127.0.0.1:{server.port}"
+        command = [python, str(HERE / "page_driver.py"), scenario, url, str(folder), json.dumps(values)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SCENARIO_S, check=False)
+        assert done.returncode == 0, f"{done.stderr[-4000:]}\nscreenshots: {folder}"
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    return run
+
+
+def painting(server, entry: dict) -> np.ndarray:
+    """The first picture of a finished prompt."""
+    assert entry["status"]["status_str"] == "success", entry["status"]
+    (image, *_) = next(output["images"] for output in entry["outputs"].values() if output.get("images"))
+    status, body = server.request(
+        f"/view?filename={image['filename']}&subfolder={image['subfolder']}&type={image['type']}"
+    )
+    assert status == 200
+    return np.asarray(Image.open(io.BytesIO(body)).convert("RGB")).astype(float)
+
+
+def test_template_style_from_the_browser_run_painting(server, drive) -> None:
+    seen = drive(server, "picture", template="stylize")
+    assert seen["loader"]["model"] == "cin-starter"
+    assert seen["stylize"]["style"] == "great-wave"
+    photo = np.asarray(Image.open(server.base / "input" / "example.png").convert("RGB")).astype(float)
+    painted = painting(server, seen["entry"])
+    assert painted.shape == photo.shape
+    assert np.abs(painted - photo).mean() > 10, "that is the photo, not a painting"
+    assert seen["shown"], "the painting is not on the page"
+    assert seen["complaints"] == []
+
+
+def test_everything_works_without_a_mouse_and_has_a_name(server, drive) -> None:
+    seen = drive(server, "keyboard")
+    assert "Water Lilies" in seen["spoken"]
+    assert "Monet" in seen["spoken"]
+    assert seen["nodes"]["BrushworkStylize"]["style"] == "water-lilies"
+    painting(server, seen["entry"])
+    assert seen["roles"]["searchbox"] == seen["roles"]["listbox"] == 1
+    assert seen["roles"]["option"] >= 1
+    assert seen["unnamed"] == []
+    assert seen["complaints"] == []
+
+
+@pytest.fixture
+def five_hundred(server):
+    """A manifest with so many more styles, each with a thumbnail; the server reads it anew."""
+    path = server.base / "custom_nodes" / "comfyui-brushwork" / "weights_manifest.json"
+    before = path.read_bytes()
+    manifest = json.loads(before)
+    for number in range(MANY):
+        buffer = io.BytesIO()
+        Image.effect_noise((96, 96), number / 5).convert("RGB").save(buffer, "JPEG", quality=60)
+        source = {"type": "hub", "repo_id": f"owner/many-{number}", "filename": f"m{number}.pth", "revision": "main"}
+        row = {
+            "id": f"many-{number}", "title": f"Painting {number:03}", "kind": "style_model",
+            "architecture": ("transformer_net", "adain")[number % 2], "bytes": None, "sha256": None, "format": "pth",
+            "source": source,
+            "input_normalization": "raw255", "styles": [], "license": ("MIT", "CC0-1.0")[number % 2],
+            "attribution": "somebody", "thumbnail": base64.b64encode(buffer.getvalue()).decode(),
+        }  # fmt: skip
+        manifest["entries"].append(row)
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    yield
+    path.write_bytes(before)
+
+
+def test_the_tab_opens_at_once_with_five_hundred_styles(server, drive, five_hundred) -> None:
+    seen = drive(server, "opening", times=5)
+    assert int("".join(filter(str.isdigit, seen["count"]))) > MANY
+    assert seen["in_page"] < 60, "rows out of view are in the page"
+    assert seen["last"][0] == seen["last"][1], "End goes to the last style"
+    assert sorted(seen["times"])[2] < OPENS_MS, seen["times"]
+    print("opened in ms:", [round(t) for t in seen["times"]], "list from the server in s:", round(seen["list_s"], 3))
+    assert seen["complaints"] == []
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "nodes2"])
+@pytest.mark.parametrize("palette", ["dark", "light"])
+def test_pickers_and_pad_in_every_canvas_and_palette(server, drive, palette: str, vue: bool) -> None:
+    seen = drive(server, "looks", palette=palette, vue=vue)
+    corners = "starry-night | the-scream | water-lilies | "
+    assert seen["by_keys"]["corners"] == corners
+    assert (seen["by_keys"]["pad_x"], seen["by_keys"]["pad_y"]) == pytest.approx((0.6, 0.55))
+    assert (seen["by_mouse"]["pad_x"], seen["by_mouse"]["pad_y"]) == pytest.approx((0.25, 0.75), abs=0.02)
+    assert not seen["moved"], "dragging the point has dragged the node"
+    assert seen["spoken"].startswith("The Starry Night 19 %"), seen["spoken"]
+    assert seen["saved"][:4] == [1, "none", "auto", corners]
+    assert len(seen["saved"]) == 6, "the pad itself is saved, which would shift the widgets of later versions"
+    painting(server, seen["entry"])
+    assert seen["loader"]["model"] == "tiny-conditional_transformer_net.safetensors"
+    assert seen["complaints"] == []
+
+
+def test_an_empty_upload_gives_a_toast_and_the_page_goes_on(server, drive, tmp_path: Path) -> None:
+    (tmp_path / "nothing.png").write_bytes(b"")
+    seen = drive(server, "upload", file=str(tmp_path / "nothing.png"))
+    assert "nothing" in seen["toast"]
+    assert len(seen["toast"].splitlines()) > 1, "what to do is missing"
+    assert seen["after"] == []
+    assert [text for text in seen["complaints"] if "/brushwork/preview" not in text] == []
+
+
+def test_settings_are_stored_and_hold(server, drive, tmp_path: Path) -> None:
+    shutil.copy(server.models / "tiny-transformer_net.safetensors", tmp_path / "from-elsewhere.safetensors")
+    seen = drive(server, "settings", folder=str(tmp_path))
+    assert "/no/such/folder" in seen["toast"]
+    assert seen["stored"] == [str(tmp_path)]
+    assert "from-elsewhere.safetensors" in seen["models"]
+    assert seen["removed"] == []
+    stored = json.loads((server.base / "user" / "default" / "comfy.settings.json").read_text(encoding="utf-8"))
+    assert stored["Brushwork.Precision"] == "auto"
+    assert [text for text in seen["complaints"] if "/brushwork/folder" not in text] == []
+
+
+@pytest.mark.parametrize(("locale", "word"), [("de", "Stile"), ("ja", "スタイル")])
+def test_the_tab_speaks_the_users_language(server, drive, locale: str, word: str) -> None:
+    seen = drive(server, "languages", locale=locale)
+    assert word in seen["texts"]
+    assert seen["complaints"] == []
+
+
+@pytest.fixture
+def local_hub(tmp_path: Path):
+    """A Hub on this machine, and how to make a repository for it."""
+    name = "brushwork_tests_hub_server"
+    spec = importlib.util.spec_from_file_location(name, HERE.parent / "hub" / "hub_server.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    hub = module.HubServer()
+    yield hub, module.Repo
+    hub.stop()
+
+
+def test_the_hub_is_asked_when_the_user_wants_it_and_its_errors_leave_the_page_usable(
+    start_server, base_folder: Path, drive, local_hub, tmp_path: Path, monkeypatch
+) -> None:
+    hub, repo = local_hub
+    model = (base_folder / "models" / "style_transfer" / "tiny-conditional_transformer_net.safetensors").read_bytes()
+    hub.repos["owner/wild-poppies"] = repo({"poppies.safetensors": model}, tags=("brushwork-style", "license:mit"))
+    hub.repos["owner/gated"] = repo({"g.safetensors": model}, gated=True, tags=("brushwork-style",))
+    control = tmp_path / "stop"
+    watching = threading.Event()
+
+    def watch() -> None:
+        while not watching.is_set():
+            control.with_suffix(".count").write_text(str(len(hub.requests)), encoding="utf-8")
+            if control.exists():
+                hub.stop()
+                control.unlink()
+            time.sleep(0.02)
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1,localhost"}
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        with start_server(base_folder, environment) as server:
+            seen = drive(server, "hub", control=str(control))
+    finally:
+        watching.set()
+        thread.join()
+        shutil.rmtree(base_folder / "models" / "style_transfer" / "owner", ignore_errors=True)
+    assert seen["before"] == 0, "the Hub was asked before anybody pressed a button"
+    assert "nobody/nothing" in seen["wrong"]
+    assert "licence" in seen["gated"]
+    assert seen["added"]["BrushworkLoadStyleModel"]["model"] == "owner/wild-poppies/poppies.safetensors"
+    assert "Check the network" in seen["away"]
+    assert seen["after"] == []
+    routes = ("/brushwork/search", "/brushwork/download")
+    assert [text for text in seen["complaints"] if not any(route in text for route in routes)] == []
