@@ -12,6 +12,7 @@ from ..core.hub import BundledSource, list_models, resolve_files
 from ..core.hub.local import is_model_folder
 from ..core.images import resize_short_side, split_alpha
 from ..core.pictures import PICTURE_SUFFIXES, read_picture
+from ..core.spec import answers_to
 from ..core.style_model import StyleLayer, StyleModel, StyleSelection
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Chooser:
     def _style(self, model: StyleModel, style: str) -> str | int | Tensor:
         if model.style_kind == "image":
             return self._picture(style)
-        if style not in model.spec.style_names and _is_integer(style):
+        if model.spec.index_of(style) is None and _is_integer(style):
             return int(style)
         model.style_index(style)
         return style
@@ -94,7 +95,9 @@ class Chooser:
         names: dict[str, None] = {}
         for listed in available:
             offered = _styles_of(listed)
-            fits = offered and all(style in offered or _is_integer(style) for style in styles)
+            fits = offered and all(
+                _is_integer(style) or any(answers_to(own, style) for own in offered) for style in styles
+            )
             if fits and (styles or _is_bundled(listed)):
                 return [_reference(listed)]
             names |= dict.fromkeys(offered)

@@ -43,12 +43,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--blocks", type=int, default=5, help="residual blocks (5)")
     parser.add_argument("--upsampling", choices=("nearest", "bilinear", "transposed"), default="nearest")
     parser.add_argument(
+        "--stroke-sizes",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="PX",
+        help="cin: learn every painting at these short sides, as NAME--small and NAME--large",
+    )
+    parser.add_argument(
         "--from",
         dest="start_from",
         metavar="MODEL",
-        help="start from the weights of this id or file, a network of the same shape; in and cin from one another",
+        help="start from the weights of this id or file: the same network or a narrower one; in, vanilla and cin from "
+        "one another; adain from a cin model",
     )
     parser.add_argument("--transfer-encoder", metavar="FILE", help="adain: whose statistics are exchanged")
+    parser.add_argument(
+        "--decoder",
+        choices=("modulated", "mirrored"),
+        default="modulated",
+        help="adain: steered by the style at all scales, or the paper's mirror of the encoder (modulated)",
+    )
     parser.add_argument(
         "--leave-out-encoder", action="store_true", help="adain: write the decoder alone; the encoder is its companion"
     )
@@ -71,7 +86,7 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=256,
         metavar="PX",
-        help="short side of the paintings: smaller gives larger strokes (256)",
+        help="short side of the paintings: larger gives larger strokes (256)",
     )
     parser.add_argument(
         "--content-target",
@@ -146,6 +161,8 @@ def _options(args: argparse.Namespace, shard: Shard) -> TrainArgs:
         upsampling=args.upsampling,
         start_from=resolve_model(args.start_from) if args.start_from else None,
         transfer_encoder=find_encoders([args.transfer_encoder])[0] if args.transfer_encoder else None,
+        stroke_sizes_px=tuple(args.stroke_sizes),
+        decoder=args.decoder,
         leave_out_encoder=args.leave_out_encoder,
         model_license=args.license,
     )

@@ -13,6 +13,11 @@ IDENTITY = "identity"
 """Name of the style that paints the photo itself; strength is a mix towards it."""
 
 
+def answers_to(style: str, name: str) -> bool:
+    """Whether a style is the one of that name, or the painting of that name at one of its stroke sizes."""
+    return name in (style, style.partition("--")[0])
+
+
 @dataclass(frozen=True)
 class StyleInfo:
     """One style of a model."""
@@ -56,6 +61,17 @@ class ModelSpec:
     def style_names(self) -> tuple[str, ...]:
         """Names in the order of the style indices."""
         return tuple(style.name for style in self.styles)
+
+    def index_of(self, name: str) -> int | None:
+        """Index of the style of that name; None: there is none.
+
+        A painting that was learned at several stroke sizes also answers to its bare name, with its largest strokes.
+        """
+        names = self.style_names
+        if name in names:
+            return names.index(name)
+        sizes = [index for index, own in enumerate(names) if answers_to(own, name)]
+        return sizes[-1] if sizes else None
 
     @property
     def identity_index(self) -> int | None:

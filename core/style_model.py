@@ -120,7 +120,7 @@ class StyleModel:
         return torch.nan_to_num(out, nan=0.0).clamp(0, 1).to(content.dtype)
 
     def style_index(self, style: str | int | Tensor) -> int:
-        """Index of a style by name or number (0-based, negative counts from the end).
+        """Index of a style by name (`ModelSpec.index_of`) or number (0-based, negative counts from the end).
 
         Raises:
             StyleError: There is no such style here; the message lists what there is.
@@ -128,8 +128,9 @@ class StyleModel:
         names = self.spec.style_names
         if isinstance(style, int) and -len(names) <= style < len(names):
             return style % len(names)
-        if isinstance(style, str) and style in names:
-            return names.index(style)
+        found = self.spec.index_of(style) if isinstance(style, str) else None
+        if found is not None:
+            return found
         raise StyleError(
             f"{self.spec.title or self.spec.architecture} has no such style.",
             expected=", ".join(names) or "a style picture",

@@ -41,7 +41,7 @@ def wrong_model(model: StyleModel, wanted: str) -> StyleError:
 def style_from_text(text: str, model: StyleModel) -> str | int | None:
     """What a user typed: nothing is the first style, a number an index (from 0), all else a name."""
     text = text.strip()
-    if not text or text in model.spec.style_names:
+    if not text or model.spec.index_of(text) is not None:
         return text or None
     try:
         return int(text)

@@ -130,7 +130,7 @@ def _arguments(
         steps=steps,
         minutes=None if steps else widgets["minutes"],
         content_target=TrainArgs.content_target * widgets["strength"],
-        style_size_px=round(TrainArgs.style_size_px / widgets["stroke_size"]),
+        style_size_px=round(TrainArgs.style_size_px * widgets["stroke_size"]),
         size_px=widgets["crop_size"],
         batch=widgets["batch"],
         learning_rate=widgets["learning_rate"],

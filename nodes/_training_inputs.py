@@ -77,8 +77,8 @@ def learning_inputs(filename: str) -> list[io.Input]:
             max=4.0,
             step=0.05,
             tooltip=(
-                "Size of the strokes: the painting is learned at a short side of 256 px divided by this, so 2 "
-                "(128 px) gives coarse strokes and 0.5 (512 px) fine ones."
+                "Size of the strokes: the painting is learned at a short side of 256 px times this, so 2 "
+                "(512 px) gives coarse strokes and 0.5 (128 px) fine ones."
             ),
         ),
         io.Combo.Input(

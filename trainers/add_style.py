@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.architectures import ConditionalTransformerNet, StyleNetwork, build_network
+from ..core.architectures import StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
 from ..core.errors import TrainingError
 from ..core.style_model import StyleModel
 from .args import TrainArgs
 from .feed_forward import FeedForwardTask
-
-NEAREST_PHOTOS = 4
+from .warm_start import style_rows, take_over
 
 
 class AddStyleTask(FeedForwardTask):
@@ -58,17 +57,9 @@ class AddStyleTask(FeedForwardTask):
 
     def _start(self) -> str:
         """Copy convolutions and the nearest style's γ, β; freeze the convolutions. Returns that style's name."""
-        photos = self.batches.sample(NEAREST_PHOTOS).to(self.args.device)
-        content = self.loss.content_targets(photos)
-        index = torch.zeros(len(photos), dtype=torch.long, device=photos.device)
-        losses = []
-        for name in self.model.spec.style_names:
-            painted = self.model(photos, name)
-            losses.append(float(self.loss(painted, content, self.targets, index).style.mean()))
-        best = min(range(len(losses)), key=losses.__getitem__)
-        rows = style_rows(self.model.network)
-        state = {k: v[best : best + 1] if k in rows else v for k, v in self.model.network.state_dict().items()}
-        self.network.load_state_dict(state)
+        best = self.nearest_style(self.model, 0)
+        take_over(self.network, self.model, [best], self.model.spec.title)
+        rows = style_rows(self.network)
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name in rows)
         return self.model.spec.style_names[best]
@@ -89,11 +80,3 @@ class AddStyleTask(FeedForwardTask):
             provenance={**spec.provenance, "added": history},
         )
         return StyleModel(network, described)
-
-
-def style_rows(network: torch.nn.Module) -> set[str]:
-    """Names of the parameters that have a row per style."""
-    if not isinstance(network, ConditionalTransformerNet):
-        return set()
-    owned = {id(p) for layer in network.style_layers() for p in layer.parameters()}
-    return {name for name, parameter in network.named_parameters() if id(parameter) in owned}

@@ -16,6 +16,9 @@ ONE_STYLE = ("vanilla", "in")
 ANY_STYLE = ("comatch", "adain")
 CONTENTS = ("perceptual", "pixel")
 UPSAMPLINGS = CHOICES["upsampling"]
+STROKE_SUFFIXES = {2: ("--small", "--large"), 3: ("--small", "--medium", "--large")}
+"""Behind the names of paintings that are learned at several stroke sizes."""
+DECODERS = ("modulated", "mirrored")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +86,17 @@ class TrainArgs(RunArgs):
     model_license: str = "unknown"
     """SPDX id of the licence of the weights."""
     start_from: Path | None = None
-    """A model of the same shape whose weights the run starts with; None: random ones."""
+    """A model whose weights the run starts with (trainers/warm_start.py, transplant.py); None: random ones."""
     transfer_encoder: Path | None = None
     """adain: the encoder whose statistics are exchanged; None: the first loss network."""
+    decoder: str = "modulated"
+    """adain: modulated (the style's statistics at all scales steer every convolution) | mirrored (the paper's)."""
     leave_out_encoder: bool = False
     """adain: write the decoder alone, for an encoder that is shipped as a file of its own."""
     style_size_px: int = 256
-    """Short side to which paintings are scaled: smaller means larger strokes in the result."""
+    """Short side to which paintings are scaled: larger means larger strokes in the result."""
+    stroke_sizes_px: tuple[int, ...] = ()
+    """cin: short sides at which every painting is learned, as a style each, small strokes to large ones."""
     widths: tuple[int, int, int] = (16, 48, 96)
     """Channels of the three encoder stages; the decoder mirrors them."""
     blocks: int = 5
@@ -121,8 +128,17 @@ class TrainArgs(RunArgs):
             (self.method in METHODS, "method", " | ".join(METHODS), self.method),
             (len(self.styles) > 0, "styles", "at least one painting", "none"),
             (self.method not in ONE_STYLE or len(self.styles) == 1, "styles", "one painting", str(len(self.styles))),
+            (
+                len(self.stroke_sizes_px) in (0, *STROKE_SUFFIXES)
+                and self.stroke_sizes_px == tuple(sorted(set(self.stroke_sizes_px))),
+                "stroke_sizes_px",
+                "none, or two or three different sizes in rising order",
+                str(self.stroke_sizes_px),
+            ),
+            (not self.stroke_sizes_px or self.method == "cin", "stroke_sizes_px", "the method cin", self.method),
             (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
             (self.content in CONTENTS, "content", " | ".join(CONTENTS), self.content),
+            (self.decoder in DECODERS, "decoder", " | ".join(DECODERS), self.decoder),
             (self.upsampling in UPSAMPLINGS, "upsampling", " | ".join(UPSAMPLINGS), self.upsampling),
             (self.content_target > 0, "content_target", "above 0", str(self.content_target)),
         )

@@ -25,7 +25,7 @@ class ConditionalTask(FeedForwardTask):
     """
 
     def __init__(self, args: TrainArgs) -> None:
-        self.count = len(args.styles) + 1
+        self.count = len(args.styles) * max(1, len(args.stroke_sizes_px)) + 1
         super().__init__(args, "conditional_transformer_net", {"norm": "conditional", "styles": self.count})
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
@@ -48,6 +48,10 @@ class ConditionalTask(FeedForwardTask):
     def styles(self) -> tuple[StyleInfo, ...]:
         """The paintings, then the identity."""
         return (*super().styles(), StyleInfo(IDENTITY, title="The photo itself"))
+
+    def style_names(self) -> list[str]:
+        """The paintings, then the identity."""
+        return [*super().style_names(), IDENTITY]
 
     def _styles_of(self, step: int) -> Tensor:
         """Style indices of a step: consecutive pieces of an endless sequence of permutations."""

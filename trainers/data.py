@@ -77,12 +77,15 @@ class PhotoBatches:
         size_px: Side of the crops.
         size: Photos of a batch.
         seed: Of order and crops.
+        zoom: Largest short side, in crops, that a picture is scaled to before it is cut.
 
     Raises:
         TrainingError: The folder is missing or holds no picture.
     """
 
-    def __init__(self, sources: Path | Sequence[Path], size_px: int, size: int, seed: int) -> None:
+    def __init__(
+        self, sources: Path | Sequence[Path], size_px: int, size: int, seed: int, *, zoom: float = 1.5
+    ) -> None:
         self.paths = picture_files(sources)
         if not self.paths:
             places = [sources] if isinstance(sources, Path) else list(sources)
@@ -92,7 +95,7 @@ class PhotoBatches:
                 got="a folder without pictures" if any(p.is_dir() for p in places) else "no such folder",
                 do="Give a folder of pictures.",
             )
-        self.size_px, self.size, self.seed = size_px, size, seed
+        self.size_px, self.size, self.seed, self.zoom = size_px, size, seed, zoom
         self._bad: set[Path] = set()
 
     def batch(self, step: int, rows: range | None = None) -> tuple[Tensor]:
@@ -115,7 +118,7 @@ class PhotoBatches:
             if path in self._bad:
                 continue
             try:
-                photo = read_rgb(path, self.size_px)
+                photo = read_rgb(path, round(self.zoom * self.size_px))
             except ImageError as error:
                 self._bad.add(path)
                 log.warning("skipped %s (%s)", path, error.got)
@@ -129,10 +132,10 @@ class PhotoBatches:
         )
 
     def _random_crop(self, photo: Tensor, generator: torch.Generator) -> Tensor:
-        """Scale the short side to 1 … 1.5 crops (never below one), cut a square, mirror half of them."""
+        """Scale the short side to 1 … `zoom` crops (never below one), cut a square, mirror half of them."""
         scale, top, left, mirror = torch.rand(4, generator=generator).tolist()
         short = min(photo.shape[-2:])
-        side = self.size_px + round((max(self.size_px, min(short, 1.5 * self.size_px)) - self.size_px) * scale)
+        side = self.size_px + round((max(self.size_px, min(short, self.zoom * self.size_px)) - self.size_px) * scale)
         photo = resize_short_side(photo, side)
         y = int(top * (photo.shape[-2] - self.size_px + 1))
         x = int(left * (photo.shape[-1] - self.size_px + 1))

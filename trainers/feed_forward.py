@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,18 +13,46 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.architectures import StyleCode, StyleNetwork, build_network
+from ..core.checkpoints import load_checkpoint
 from ..core.images import resize_short_side
 from ..core.losses import PerceptualLoss, StyleTargets, total_variation_loss
 from ..core.spec import StyleInfo
-from .args import TrainArgs
+from ..core.style_model import StyleModel
+from .args import STROKE_SUFFIXES, TrainArgs
 from .data import PhotoBatches, read_rgb
 from .loss_network import perceptual_loss
 from .style_task import BalancedTask
 from .task import StepLosses
 from .thumbnail import thumbnail
+from .warm_start import rows_by_name, take_over
 
 SAMPLE_PHOTOS = 16
 """Photos that define how far an ordinary photo is from a painting."""
+NEAREST_PHOTOS = 4
+"""Photos by which the style nearest to a painting is found."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A picture at the scale at which it is learned: one style."""
+
+    name: str
+    path: Path
+    size_px: int
+    """Short side."""
+    image: Tensor
+    """(1, 3, h, w), 0..1."""
+
+
+def paintings_of(args: TrainArgs) -> list[Painting]:
+    """The styles of a run: every picture, at every stroke size."""
+    sizes = args.stroke_sizes_px or (args.style_size_px,)
+    suffixes = STROKE_SUFFIXES.get(len(sizes), ("",))
+    return [
+        Painting(path.stem + suffix, path, size, resize_short_side(read_rgb(path), size))
+        for path in args.styles
+        for suffix, size in zip(suffixes, sizes, strict=True)
+    ]
 
 
 class FeedForwardTask(BalancedTask):
@@ -43,20 +74,48 @@ class FeedForwardTask(BalancedTask):
             "upsampling": args.upsampling,
             "output": "sigmoid",
         }
-        super().__init__(args, architecture, {**shared, **hyperparameters}, len(args.styles))
+        self.paintings = paintings_of(args)
+        super().__init__(args, architecture, {**shared, **hyperparameters}, len(self.paintings))
         torch.manual_seed(args.seed)
         self.network: StyleNetwork = self.build()
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
-        self.paintings = [resize_short_side(read_rgb(path), args.style_size_px) for path in args.styles]
         self.targets: StyleTargets = self.loss.style_targets(
-            [painting.to(args.device) for painting in self.paintings],
-            self.batches.sample(SAMPLE_PHOTOS).to(args.device),
+            [painting.image.to(args.device) for painting in self.paintings],
+            self.loss.describe(self.batches.sample(SAMPLE_PHOTOS).to(args.device)),
         )
 
     def build(self) -> StyleNetwork:
         """The network that is trained, freshly initialised."""
         return build_network(self.architecture, self.hyperparameters)
+
+    def start_from(self, path: Path) -> None:
+        """Take over an earlier model's weights and balance; of a CIN model, style by style (`rows_by_name`)."""
+        model = load_checkpoint(path)
+        rows = [0] * len(self.style_names())
+        if model.style_kind == "conditional":
+            rows = rows_by_name(self.style_names(), model.spec.style_names, lambda i: self.nearest_style(model, i))
+        take_over(self.network, model, rows, path.name)
+        learned = [info.training.get("style_weight") for info in model.spec.styles]
+        for place, row in zip(range(len(self.paintings)), rows, strict=False):
+            weight = learned[row] if row < len(learned) else None
+            if weight:
+                self.balance.log_weight[place] = math.log(weight)
+
+    def style_names(self) -> list[str]:
+        """Names of the rows that a conditional network has, in order."""
+        return [painting.name for painting in self.paintings]
+
+    def nearest_style(self, model: StyleModel, painting: int) -> int:
+        """Index of the style of `model` whose pictures have the least style loss against a painting of this run."""
+        photos = self.batches.sample(NEAREST_PHOTOS).to(self.args.device)
+        content = self.loss.content_targets(photos)
+        index = torch.full((len(photos),), painting, dtype=torch.long, device=photos.device)
+        losses = [
+            float(self.loss(model(photos, name), content, self.targets, index).style.mean())
+            for name in model.spec.style_names
+        ]
+        return min(range(len(losses)), key=losses.__getitem__)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""
@@ -85,13 +144,16 @@ class FeedForwardTask(BalancedTask):
         """Descriptions of the paintings, in the order of their indices."""
         return tuple(
             StyleInfo(
-                name=path.stem,
-                style_size_px=self.args.style_size_px,
-                thumbnail=thumbnail(painting),
+                name=painting.name,
+                style_size_px=painting.size_px,
+                thumbnail=thumbnail(painting.image),
                 training={"style_weight": round(float(weight.exp()), 3)},
-                **{"title": path.stem.replace("-", " ").title(), **self.args.credits.get(path.stem, {})},
+                **{
+                    "title": painting.path.stem.replace("-", " ").title(),
+                    **self.args.credits.get(painting.path.stem, {}),
+                },
             )
-            for path, painting, weight in zip(self.args.styles, self.paintings, self.balance.log_weight, strict=True)
+            for painting, weight in zip(self.paintings, self.balance.log_weight, strict=True)
         )
 
 

@@ -11,7 +11,6 @@ from .comatch import CoMatchTask
 from .instance import InstanceTask
 from .task import StyleTask
 from .vanilla import VanillaTask
-from .warm_start import warm_start
 
 TASKS: dict[str, Callable[[TrainArgs], StyleTask]] = {
     "vanilla": VanillaTask,
@@ -26,5 +25,5 @@ def make_task(args: TrainArgs) -> StyleTask:
     """The task of `args.method`, from random weights or those of `args.start_from`."""
     task = TASKS[args.method](args)
     if args.start_from is not None:
-        warm_start(task, args.start_from)
+        task.start_from(args.start_from)
     return task

@@ -8,12 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.architectures import build_network
+from ..core.architectures import StyleNetwork, build_network
+from ..core.checkpoints import load_checkpoint
 from ..core.checkpoints.native import save_checkpoint
 from ..core.spec import ModelSpec, StyleInfo
 from ..core.style_model import StyleModel
 from .args import TrainArgs
 from .balance import Balance
+from .warm_start import take_over
 
 
 class BalancedTask:
@@ -25,6 +27,9 @@ class BalancedTask:
         hyperparameters: Of the network.
         slots: Paintings that have a weight of their own.
     """
+
+    network: StyleNetwork
+    """Set by the subclass."""
 
     def __init__(self, args: TrainArgs, architecture: str, hyperparameters: Mapping[str, Any], slots: int) -> None:
         self.args, self.architecture = args, architecture
@@ -38,6 +43,15 @@ class BalancedTask:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Inverse of `state`."""
         self.balance.log_weight = state["log_weight"].clone()
+
+    def start_from(self, path: Path) -> None:
+        """Take over the weights of an earlier model of the same method.
+
+        Raises:
+            TrainingError: The file holds another network.
+            BrushworkError: It cannot be read.
+        """
+        take_over(self.network, load_checkpoint(path), [], path.name)
 
     def styles(self) -> tuple[StyleInfo, ...]:
         """Descriptions of the model's own styles; none where the style is a picture."""

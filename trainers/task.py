@@ -64,6 +64,10 @@ class Task(Protocol):
 class StyleTask(Task, Protocol):
     """A task whose product is a style model, which can be previewed while it is trained."""
 
+    def start_from(self, path: Path) -> None:
+        """Take over what an earlier model knows."""
+        ...
+
     def finished(self, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> StyleModel:
         """The model that a state dict of `network` makes."""
         ...

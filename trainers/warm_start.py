@@ -1,71 +1,101 @@
-"""Start from an earlier network of the same shape: what it knows of photos and strokes need not be learned again."""
+"""Going on from an earlier model instead of random weights: the same network, one with other styles, a narrower one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core.checkpoints import load_checkpoint
+from ..core.architectures import ConditionalTransformerNet
 from ..core.errors import TrainingError
 from ..core.normalization import InputNormalization
-from ..core.spec import IDENTITY
 from ..core.style_model import StyleModel
-from .add_style import style_rows
-from .task import StyleTask
 
-MAY_DIFFER = ("styles", "norm")
-"""Of a network's configuration: the affine parameters of the three normalizations mean the same."""
+MAY_DIFFER = ("styles", "norm", "encoder_widths", "decoder_widths")
+"""Of a network's configuration: γ and β of the three normalizations mean the same, and widths may grow."""
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+"""Buffers of batch normalization that networks with other normalizations do not have."""
 
 
-def warm_start(task: StyleTask, path: Path) -> None:
-    """Take over the weights of a model file, in place.
+def style_rows(network: nn.Module) -> set[str]:
+    """Names of the parameters that have a row per style."""
+    if not isinstance(network, ConditionalTransformerNet):
+        return set()
+    owned = {id(p) for layer in network.style_layers() for p in layer.parameters()}
+    return {name for name, parameter in network.named_parameters() if id(parameter) in owned}
 
-    Networks with and without styles of their own start from one another: γ and β come from the style of the same name
-    where the file has it, otherwise from the mean of the file's paintings.
+
+@torch.no_grad()
+def take_over(network: nn.Module, model: StyleModel, rows: Sequence[int], name: str) -> None:
+    """Fill a freshly initialised network with what an earlier model knows.
+
+    A narrower model becomes a part of the wider network that paints what it painted: new channels start at random,
+    and nothing that was there listens to them yet (Net2Net, Chen et al. 2016, arXiv 1511.05641, with silent instead
+    of copied channels).
 
     Args:
-        task: Its network, freshly built.
-        path: A file that `load_checkpoint` reads.
+        network: Modified in place.
+        model: Not modified.
+        rows: Of a CIN model, the style that each style of `network` starts from.
+        name: Of the model, for errors.
 
     Raises:
-        TrainingError: The file holds a network of another shape.
-        BrushworkError: The file cannot be read.
+        TrainingError: The model is a network of another kind, or a wider one.
     """
-    model, network = load_checkpoint(path), task.network
-    styles = [style.name for style in getattr(task, "styles", tuple)()]
-    weights = _with_rows(model, styles if style_rows(network) else [])
-    state = network.state_dict()
-    needed = {name: tensor.shape for name, tensor in network.named_parameters()}
-    wrong = [name for name, shape in needed.items() if name not in weights or weights[name].shape != shape]
-    wrong += sorted(set(weights) - set(state))
+    own, given = network.state_dict(), model.network.state_dict()
+    wide, narrow = style_rows(network), style_rows(model.network)
+    weights: dict[str, Tensor] = {}
+    for key, tensor in given.items():
+        if key in narrow:
+            weights[key] = tensor[list(rows)] if key in wide else tensor[rows[0]]
+        else:
+            weights[key] = tensor.expand(own[key].shape[0], -1) if key in wide and tensor.ndim == 1 else tensor
+    wrong = [key for key in own if key not in given and not key.endswith(RUNNING)]
+    wrong += [key for key in given if key not in own and not key.endswith(RUNNING)]
+    wrong += [key for key in own.keys() & weights.keys() if not _fits(weights[key], own[key])]
     wrong += _other_options(network, model)
     if wrong:
         raise TrainingError(
-            f"Training cannot start from {path.name}: its network is another one.",
-            expected=f"a network like the one that is trained, with its `{wrong[0]}`",
+            f"Training cannot start from {name}: its network is another one.",
+            expected=f"a network like the one that is trained, or a narrower one, with its `{sorted(wrong)[0]}`",
             got=f"{model.spec.architecture} that differs in {len(wrong)} places",
             do="Give the method, widths, blocks and upsampling of that file; `brushwork inspect` shows them.",
         )
-    network.load_state_dict({**state, **weights})
+    for key in own.keys() & weights.keys():
+        target, source = own[key], weights[key]
+        if target.ndim > 1 and key not in wide:
+            target[: len(source)] = 0  # the outputs that were there get nothing from new inputs
+        target[tuple(slice(size) for size in source.shape)] = source
 
 
-def _with_rows(model: StyleModel, styles: list[str]) -> dict[str, Tensor]:
-    """The model's weights with a row for each of `styles` in every γ and β; a single vector where there are none."""
-    weights = {name: tensor.float() for name, tensor in model.network.state_dict().items()}
-    rows, names = style_rows(model.network), model.spec.style_names
-    paintings = [i for i, name in enumerate(names) if name != IDENTITY]
-    for name, tensor in weights.items():
-        if name in rows:
-            mean = tensor[paintings].mean(0)
-            own = [tensor[names.index(style)] if style in names else mean for style in styles]
-            weights[name] = torch.stack(own) if styles else mean
-        elif styles and ".norm." in name:
-            weights[name] = tensor.expand(len(styles), -1)
-    return weights
+def _fits(source: Tensor, target: Tensor) -> bool:
+    return source.ndim == target.ndim and all(a <= b for a, b in zip(source.shape, target.shape, strict=True))
+
+
+def rows_by_name(wanted: Sequence[str], names: Sequence[str], nearest: Callable[[int], int]) -> list[int]:
+    """The style of an earlier CIN model that each new style starts from.
+
+    Args:
+        wanted: Names of the new styles.
+        names: Those of the model.
+        nearest: Index of a new style → index of the model's style whose pictures are nearest to it.
+
+    Returns:
+        For every wanted name the index of that name, else of the same painting at another stroke size, else the
+        nearest.
+    """
+    names, stems = list(names), [name.partition("--")[0] for name in names]
+    rows = []
+    for place, name in enumerate(wanted):
+        stem = name.partition("--")[0]
+        if name in names:
+            rows.append(names.index(name))
+        else:
+            rows.append(stems.index(stem) if stem in stems else nearest(place))
+    return rows
 
 
 def _other_options(network: nn.Module, model: StyleModel) -> list[str]:

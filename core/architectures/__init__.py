@@ -5,6 +5,7 @@ from ._registry import ARCHITECTURES, Architecture, build_network
 from .adain import AdaINConfig, AdaINNet
 from .conditional import ConditionalTransformerNet
 from .microast import MicroAST, MicroASTConfig
+from .modulated_adain import ModulatedAdaINConfig, ModulatedAdaINNet
 from .msg_net import MsgNet, MsgNetConfig
 from .transformer_net import TransformerConfig, TransformerNet
 
@@ -16,6 +17,8 @@ __all__ = [
     "ConditionalTransformerNet",
     "MicroAST",
     "MicroASTConfig",
+    "ModulatedAdaINConfig",
+    "ModulatedAdaINNet",
     "MsgNet",
     "MsgNetConfig",
     "StyleCode",

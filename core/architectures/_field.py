@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ._base import StyleCode
 from ._mixing import style_maps
 
 SMALLEST_REGION = 2.0
@@ -107,3 +108,30 @@ class StyleField:
             known = area >= SMALLEST_REGION
             mean, variance = torch.where(known, local, mean), torch.where(known, spread, variance)
         return mean, (variance + eps).rsqrt()
+
+
+def codes_by_place(style: StyleCode, own: tuple[Tensor, ...]) -> tuple[list[Tensor], Tensor]:
+    """Codes of picture-driven styles with the photo's own code behind them, which a map of α gives the rest to.
+
+    Args:
+        style: S pictures with features (S, C) each, and their places; α a number or a map.
+        own: The same features of the photos, (B, C) each.
+
+    Returns:
+        For every feature (B, S + 1, C): the styles, for a number α each drawn towards the photo's own code, and that
+        code; and the maps, (B or 1, S + 1, H, W), convex.
+    """
+    maps, alpha, batch = style.weights, style.alpha, len(own[0])
+    if maps.ndim == 2:
+        maps = maps[:, :, None, None]
+    codes = []
+    for of_photo, part in zip(own, style.features, strict=True):
+        styles = part[None].expand(batch, -1, -1)
+        if not isinstance(alpha, Tensor):
+            styles = torch.lerp(of_photo[:, None], styles.to(of_photo), alpha)
+        codes.append(torch.cat((styles.to(of_photo), of_photo[:, None]), 1))
+    share = alpha if isinstance(alpha, Tensor) else torch.ones_like(maps[:1, :1])
+    rest = (1 - share).expand(len(share), 1, *torch.broadcast_shapes(maps.shape[2:], share.shape[2:]))
+    styles = maps * share
+    rows = max(len(styles), len(rest))
+    return codes, torch.cat([part.expand(rows, -1, *rest.shape[2:]) for part in (styles, rest)], 1)

@@ -11,6 +11,7 @@ from ._base import StyleKind, StyleNetwork
 from .adain import AdaINConfig, AdaINNet
 from .conditional import ConditionalTransformerNet
 from .microast import MicroAST, MicroASTConfig
+from .modulated_adain import ModulatedAdaINConfig, ModulatedAdaINNet
 from .msg_net import MsgNet, MsgNetConfig
 from .transformer_net import TransformerConfig, TransformerNet
 
@@ -40,7 +41,9 @@ def _msg_net(hyperparameters: Mapping[str, Any]) -> MsgNet:
     return MsgNet(MsgNetConfig(**hyperparameters))
 
 
-def _adain(hyperparameters: Mapping[str, Any]) -> AdaINNet:
+def _adain(hyperparameters: Mapping[str, Any]) -> AdaINNet | ModulatedAdaINNet:
+    if "hidden" in hyperparameters:  # only the modulated decoder has one
+        return ModulatedAdaINNet(ModulatedAdaINConfig(**hyperparameters))
     return AdaINNet(AdaINConfig(**hyperparameters))
 
 

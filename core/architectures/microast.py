@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..losses.functional import calc_mean_std
 from ._base import StyleCode, StyleKind, StyleNetwork
-from ._field import StyleField
+from ._field import StyleField, codes_by_place
 from ._mixing import mix, need_style
 from .adain import ADAIN_EPS, adaptive_instance_normalization
 
@@ -153,21 +153,7 @@ class MicroAST(StyleNetwork):
 
     def _paint_by_place(self, content: Tensor, style: StyleCode, own: tuple[Tensor, ...]) -> Tensor:
         """The modulated blocks with every style in its place; a map of α gives the rest to the photo's own code."""
-        batch, maps, alpha = len(content), style.weights, style.alpha
-        if maps.ndim == 2:
-            maps = maps[:, :, None, None]
-        # (B, K + 1, C): the styles, for a number α each drawn towards the photo's own code, and that code
-        codes = []
-        for of_photo, part in zip(own, style.features, strict=True):
-            styles = part[None].expand(batch, -1, -1)
-            if not isinstance(alpha, Tensor):
-                styles = torch.lerp(of_photo[:, None], styles, alpha)
-            codes.append(torch.cat((styles, of_photo[:, None]), 1))
-        share = alpha if isinstance(alpha, Tensor) else torch.ones_like(maps[:1, :1])
-        rest = (1 - share).expand(len(share), 1, *torch.broadcast_shapes(maps.shape[2:], share.shape[2:]))
-        styles = maps * share
-        rows = max(len(styles), len(rest))
-        maps = torch.cat([part.expand(rows, -1, *rest.shape[2:]) for part in (styles, rest)], 1)
+        codes, maps = codes_by_place(style, own)
         field, x = StyleField(maps, regional=style.regional), content
         for _ in field.runs():
             x = content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,16 @@ from ._format import METADATA_KEY, RawCheckpoint
 
 HEADER_FIELD = "companion"
 """In the header of the file that needs one: {prefix, sha256, tensors}."""
+
+
+def needs_companion(path: Path) -> bool:
+    """Whether a file is one of ours that leaves tensors to another; no tensor is read."""
+    from ..hub.bundled import read_native_header
+
+    try:
+        return HEADER_FIELD in read_native_header(path)
+    except CheckpointError:
+        return False
 
 
 def describe_companion(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:

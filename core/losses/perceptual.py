@@ -78,12 +78,18 @@ class PerceptualLoss:
         self.statistic = statistic or Gram()
 
     @torch.no_grad()
-    def style_targets(self, paintings: Sequence[Tensor], photos: Tensor) -> StyleTargets:
+    def describe(self, photos: Tensor) -> dict[str, Description]:
+        """Statistics of photos (N, 3, H, W), 0..1, at the style layers, for `style_targets`."""
+        features = self.network.features(photos, list(self.style_layers))
+        return {k: self.statistic.describe(f) for k, f in features.items()}
+
+    @torch.no_grad()
+    def style_targets(self, paintings: Sequence[Tensor], photos: Mapping[str, Description]) -> StyleTargets:
         """Targets for paintings of any size.
 
         Args:
             paintings: Each (1 or more, 3, h, w), 0..1; several in one tensor are several styles.
-            photos: (N, 3, H, W), 0..1: the sample that defines the distance.
+            photos: From `describe`: the sample that defines the distance.
         """
         layers = list(self.style_layers)
         described: dict[str, list[Description]] = {k: [] for k in layers}
@@ -91,12 +97,11 @@ class PerceptualLoss:
             for k, f in self.network.features(painting, layers).items():
                 described[k].append(self.statistic.describe(f))
         statistics = {k: tuple(torch.cat(part) for part in zip(*v, strict=True)) for k, v in described.items()}
-        sample = self.network.features(photos, layers)
         distance: dict[str, Tensor] = {}
         for k, target in statistics.items():
             count = target[0].shape[0]
             per_style = [
-                self.statistic.distance(sample[k], tuple(part[i : i + 1] for part in target)).mean()
+                self.statistic.between(photos[k], tuple(part[i : i + 1] for part in target)).mean()
                 for i in range(count)
             ]
             size = torch.stack([part.square().flatten(1).mean(1) for part in target]).sum(0)

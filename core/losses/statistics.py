@@ -26,10 +26,14 @@ class StyleStatistic(ABC):
     def describe(self, features: Tensor) -> Description:
         """(B, C, H, W) → tensors (B, …), float32 or better."""
 
+    def between(self, own: Description, target: Description) -> Tensor:
+        """Squared distance of descriptions (B, …) to descriptions (B or 1, …), shape (B,): a mean over the entries."""
+        parts = zip(own, target, strict=True)
+        return torch.stack([(mine - goal).square().flatten(1).mean(1) for mine, goal in parts]).sum(0)
+
     def distance(self, features: Tensor, target: Description) -> Tensor:
-        """Squared distance of (B, C, H, W) to descriptions (B or 1, …), shape (B,): a mean over the entries."""
-        parts = zip(self.describe(features), target, strict=True)
-        return torch.stack([(own - goal).square().flatten(1).mean(1) for own, goal in parts]).sum(0)
+        """Squared distance of features (B, C, H, W) to descriptions (B or 1, …), shape (B,)."""
+        return self.between(self.describe(features), target)
 
 
 class Gram(StyleStatistic):
@@ -76,14 +80,18 @@ class Mrf(StyleStatistic):
         keep = torch.linspace(0, every.shape[1] - 1, self.patches, device=features.device).round().long()
         return (every[:, keep],)
 
-    def distance(self, features: Tensor, target: Description) -> Tensor:
+    def between(self, own: Description, target: Description) -> Tensor:
         """Mean squared difference to the patch with the largest normalised cross-correlation, shape (B,)."""
-        own = F.unfold(features.float(), 3).transpose(1, 2)  # (B, positions, 9·C)
-        goal = target[0].expand(own.shape[0], -1, -1)
+        patches = own[0]  # (B, positions, 9·C)
+        goal = target[0].expand(patches.shape[0], -1, -1)
         with torch.no_grad():
-            nearest = torch.bmm(F.normalize(own, dim=2), F.normalize(goal, dim=2).transpose(1, 2)).argmax(2)
+            nearest = torch.bmm(F.normalize(patches, dim=2), F.normalize(goal, dim=2).transpose(1, 2)).argmax(2)
         matched = torch.gather(goal, 1, nearest[:, :, None].expand(-1, -1, goal.shape[2]))
-        return (own - matched).square().mean((1, 2))
+        return (patches - matched).square().mean((1, 2))
+
+    def distance(self, features: Tensor, target: Description) -> Tensor:
+        """As `between`, with the patch around every position."""
+        return self.between((F.unfold(features.float(), 3).transpose(1, 2),), target)
 
 
 STATISTICS: dict[str, type[StyleStatistic]] = {

@@ -43,6 +43,12 @@ def model(tmp_path) -> Path:
 
 
 @pytest.fixture
+def sizes(tmp_path) -> Path:
+    """A model with stroke sizes."""
+    return save_conditional(tmp_path / "sizes" / "strokes.safetensors", "lynx--small", "lynx--large", "ibis--small")
+
+
+@pytest.fixture
 def photo(tmp_path) -> Path:
     pixels = np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8)
     path = tmp_path / "photo.png"

@@ -78,6 +78,13 @@ def test_a_name_alone_finds_the_style_in_the_models_folder(model, photo, tmp_pat
     assert torch.allclose(read_picture(tmp_path / "out.png").image, wanted, atol=1.1 / 255)
 
 
+def test_a_painting_without_its_stroke_size_is_its_largest_strokes(pack, sizes, photo, tmp_path):
+    for style, full in (("lynx", "lynx--large"), ("lynx--small", "lynx--small"), ("ibis", "ibis--small")):
+        out = tmp_path / f"{style}.png"
+        assert stylize(photo, "-o", out, "--models-dir", sizes.parent, "--style", style) == 0
+        assert torch.allclose(read_picture(out).image, expected(sizes, photo, full), atol=1.1 / 255)
+
+
 @pytest.mark.parametrize("arguments", [["--style", "okapi"], ["--mix", "okapi=2"], ["--model", "starter", "--style=1"]])
 def test_bundled_models_are_found_by_style_and_by_id(pack, photo, tmp_path, arguments):
     assert stylize(photo, "-o", tmp_path / "out.png", *arguments) == 0

@@ -22,7 +22,7 @@ STAND_INS = {
 """Small local models of the same kind for those that would have to be downloaded."""
 
 
-QUICK_TRAINING = {"steps": 4, "crop_size": 64, "stroke_size": 4, "encoder": "tiny-encoder.safetensors"}
+QUICK_TRAINING = {"steps": 4, "crop_size": 64, "stroke_size": 0.25, "encoder": "tiny-encoder.safetensors"}
 """A training that takes a second; the small encoder stands for the one of the workflow."""
 
 

@@ -18,7 +18,7 @@ WATCHED_S = 60
 def prompt(filename: str, **widgets: object) -> dict:
     """Train on two plain photos and a painting, show the preview; in the API's format."""
     learn = {"method": "in", "photo_folder": "", "filename": filename, "minutes": 5.0, "steps": 4, "strength": 1.0}
-    learn |= {"stroke_size": 4.0, "encoder": "tiny-encoder.safetensors", "resume": False, "style_names": ""}
+    learn |= {"stroke_size": 0.25, "encoder": "tiny-encoder.safetensors", "resume": False, "style_names": ""}
     learn |= {"style_folder": "", "network": "tiny 8-16-32", "upsampling": "nearest", "learning_rate": 0.001}
     learn |= {"crop_size": 64, "batch": 2, "statistic": "gram", "content": "perceptual", "tv_weight": 0.0}
     learn |= {"training_seed": 0, "style_images.style_image0": ["1", 0], "photos": ["2", 0], **widgets}

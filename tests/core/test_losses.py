@@ -58,7 +58,7 @@ class RawFeatures:
 def test_perceptual_loss_is_one_for_the_photo_and_zero_for_the_painting() -> None:
     loss = PerceptualLoss(RawFeatures(), {"a": 1.0, "b": 2.0}, ["a"])
     photo, painting = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16) ** 3
-    targets = loss.style_targets([painting], photo)
+    targets = loss.style_targets([painting], loss.describe(photo))
     index = torch.tensor([0])
     untouched = loss(photo, loss.content_targets(photo), targets, index)
     assert float(untouched.style) == pytest.approx(1, abs=1e-5)
@@ -72,7 +72,7 @@ def test_perceptual_loss_is_one_for_the_photo_and_zero_for_the_painting() -> Non
 def test_every_picture_of_a_batch_meets_its_own_painting() -> None:
     loss = PerceptualLoss(RawFeatures(), {"a": 1.0}, ["a"])
     paintings = [torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8) ** 4]
-    targets = loss.style_targets(paintings, torch.rand(2, 3, 8, 8))
+    targets = loss.style_targets(paintings, loss.describe(torch.rand(2, 3, 8, 8)))
     both = torch.cat(paintings)
     right = loss(both, loss.content_targets(both), targets, torch.tensor([0, 1])).style
     wrong = loss(both, loss.content_targets(both), targets, torch.tensor([1, 0])).style

@@ -17,14 +17,27 @@ TINY = {
     "adain": {"encoder": {"widths": [[4, 4], [6, 6], [8]], "padding": "reflect"}},
     "microast": {"widths": [4, 8, 16]},
 }
+VARIANTS = {
+    "adain modulated": (
+        "adain",
+        {
+            "encoder": {"widths": [[4, 4], [6, 6], [8]], "padding": "reflect"},
+            "widths": [6, 5, 4],
+            "blocks": [1, 0, 1],
+            "hidden": 8,
+        },
+    ),
+}
+"""Networks that are built from other hyperparameters of the same architecture."""
 
 
-@pytest.fixture(params=ARCHITECTURES)
+@pytest.fixture(params=[*ARCHITECTURES, *VARIANTS])
 def model(request) -> StyleModel:
-    network = build_network(request.param, TINY.get(request.param, {}))
-    kind = ARCHITECTURES[request.param].style_kind
+    architecture, hyperparameters = VARIANTS.get(request.param, (request.param, TINY.get(request.param, {})))
+    network = build_network(architecture, hyperparameters)
+    kind = ARCHITECTURES[architecture].style_kind
     styles = tuple(StyleInfo(name) for name in ("a", "b")[: 2 if kind == "conditional" else 1])
-    spec = ModelSpec(request.param, TINY.get(request.param, {}), styles=() if kind == "image" else styles)
+    spec = ModelSpec(architecture, hyperparameters, styles=() if kind == "image" else styles)
     return StyleModel(network, spec)
 
 

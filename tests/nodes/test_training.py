@@ -20,7 +20,7 @@ from brushwork.core.errors import BrushworkError, ConfigError, StyleError, Train
 from PIL import Image
 
 SHARED = {
-    "photo_folder": "", "filename": "mine/new", "minutes": 5.0, "steps": 3, "strength": 1.0, "stroke_size": 4.0,
+    "photo_folder": "", "filename": "mine/new", "minutes": 5.0, "steps": 3, "strength": 1.0, "stroke_size": 0.25,
     "encoder": "encoder.safetensors", "resume": False, "learning_rate": 1e-3, "crop_size": 64, "batch": 1,
     "statistic": "gram", "content": "perceptual", "tv_weight": 0.0, "training_seed": 0,
 }  # fmt: skip
@@ -107,7 +107,7 @@ def test_the_pictures_reach_the_trainer_unchanged(train, photos, monkeypatch, ho
     for picture, photo in zip(pictures, exact, strict=True):
         assert np.array_equal(picture, (photo.numpy() * 255).round())
     assert args.content_target == pytest.approx(1.05)
-    assert (args.style_size_px, args.size_px, args.widths, args.seed) == (128, 64, (32, 64, 128), 7)
+    assert (args.style_size_px, args.size_px, args.widths, args.seed) == (512, 64, (32, 64, 128), 7)
     assert (args.steps, args.minutes) == (3, None)
 
 

@@ -1,0 +1,60 @@
+"""What AdaIN and CoMatch learn from: styles at several scales, and photos that are their own style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from brushwork.trainers import any_style
+from brushwork.trainers.any_style import StyledBatches
+from brushwork.trainers.args import TrainArgs
+from brushwork.trainers.comatch import CoMatchTask
+from PIL import Image
+
+
+@pytest.fixture
+def args(training_args: TrainArgs) -> TrainArgs:
+    return replace(training_args, method="comatch", batch=16, widths=(4, 8, 16))
+
+
+def test_a_photo_that_is_its_own_style_is_marked(args: TrainArgs) -> None:
+    batches = StyledBatches(args)
+    marked = []
+    for step in range(8):
+        photos, styles, own = batches.batch(step)
+        assert own.dtype == torch.bool
+        for photo, style, same in zip(photos, styles, own, strict=True):
+            assert torch.equal(photo, style) == bool(same)
+        marked += own.tolist()
+    assert 0 < sum(marked) < 0.25 * len(marked)
+
+
+def test_a_part_of_a_batch_is_that_part_of_the_whole(args: TrainArgs) -> None:
+    batches = StyledBatches(args)
+    for whole, part in zip(batches.batch(3), batches.batch(3, range(4, 8)), strict=True):
+        assert torch.equal(whole[4:8], part)
+
+
+def test_styles_are_cut_from_larger_and_smaller_versions(args: TrainArgs, tmp_path: Path) -> None:
+    """A ramp from left to right: how much of it a crop shows tells the scale it was cut from."""
+    ramp = Image.linear_gradient("L").transpose(Image.Transpose.ROTATE_90).resize((400, 400)).convert("RGB")
+    ramp.save(tmp_path / "ramp.png")
+    batches = StyledBatches(replace(args, styles=(tmp_path / "ramp.png",)))
+    crops = torch.cat([batches.styles.batch(step)[0] for step in range(6)])
+    shares = (crops.amax((1, 2, 3)) - crops.amin((1, 2, 3))).sort().values
+    assert shares[-1] > 0.9, "some crops show the whole painting"
+    assert shares[0] < 1.15 / any_style.STYLE_ZOOM, "and some a detail"
+
+
+def test_own_styles_are_compared_with_the_photo_alone(args: TrainArgs, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = CoMatchTask(args)
+    photos, styles, _ = task.batches.batch(0)
+    monkeypatch.setattr(task, "stylize", lambda photos, styles: photos)
+    everything = task.step((photos, styles, torch.ones(len(photos), dtype=torch.bool)), 0)
+    assert float(everything.total) == pytest.approx(0, abs=1e-5)
+    assert (everything.style, everything.content) == (0, 0)
+    nothing = task.step((photos, styles, torch.zeros(len(photos), dtype=torch.bool)), 0)
+    assert nothing.style > 0
+    assert "own" not in nothing.more
