@@ -98,22 +98,23 @@ def torch_device() -> torch.device:
     return mm.get_torch_device()
 
 
-def manage(network: nn.Module, on_unload: Callable[[], None]) -> Any:
+def manage(network: nn.Module, on_unload: Callable[[Any], None]) -> Any:
     """Hand a network to ComfyUI's memory management: it leaves the device when others need the room.
 
     It starts on the offload device: the bookkeeping counts a network as loaded only when it moved it itself.
 
     Args:
         network: Moved in place.
-        on_unload: Called when it has left the device, so that what was computed with it can leave too. Versions
-            of ComfyUI without callbacks never call it.
+        on_unload: Called with what is returned when the network has left the device, so that what was computed
+            with it can leave too. ComfyUI goes on using its argument, which must be kept. Versions without
+            callbacks never call it.
     """
     patcher = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
     offload = mm.unet_offload_device()
     managed = patcher(network.to(offload), load_device=torch_device(), offload_device=offload)
     moments = getattr(comfy.model_patcher, "CallbacksMP", None)
     if moments is not None:
-        managed.add_callback(moments.ON_DETACH, lambda *_: on_unload())
+        managed.add_callback(moments.ON_DETACH, lambda patcher, *_: on_unload(patcher))
     return managed
 
 

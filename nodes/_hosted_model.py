@@ -27,6 +27,8 @@ class HostedModel:
     def __init__(self, model: StyleModel) -> None:
         self.model = model
         self._ready: dict[tuple[str, torch.device], tuple[Stylizer, Any]] = {}
+        self._resting: dict[tuple[str, torch.device], Any] = {}
+        """What ComfyUI manages of copies that have left the device: it still speaks of it while it unloads."""
 
     def stylizer(self, precision: Precision, pictures: int, height: int, width: int) -> Stylizer:
         """A Stylizer on ComfyUI's device, with room beside it to paint so many pictures of this size in pixels.
@@ -41,19 +43,22 @@ class HostedModel:
             # The Stylizer may hold a converted copy: then the copy lives on the device and must be managed.
             patcher = _host.manage(stylizer.model.network, self._forget_what_was_on(precision, device))
             self._ready[precision, device] = (stylizer, patcher)
+            self._resting.pop((precision, device), None)
         stylizer, patcher = self._ready[precision, device]
         pixels = height * width
         bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
         _host.make_room(patcher, max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel)
         return stylizer
 
-    def _forget_what_was_on(self, precision: Precision, device: torch.device) -> Callable[[], None]:
+    def _forget_what_was_on(self, precision: Precision, device: torch.device) -> Callable[[Any], None]:
         """What to do when a copy has left the device: encoded styles and buffers must not stay there without it."""
         mine = weakref.ref(self)
 
-        def forget() -> None:
+        def forget(patcher: Any) -> None:
             hosted = mine()
-            if hosted is not None:
-                hosted._ready.pop((precision, device), None)
+            _, current = hosted._ready.get((precision, device), (None, None)) if hosted is not None else (None, None)
+            if hosted is not None and current is patcher:  # an old one also says so, when it is collected
+                hosted._resting[precision, device] = patcher
+                del hosted._ready[precision, device]
 
         return forget

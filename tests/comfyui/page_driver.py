@@ -116,7 +116,7 @@ def picture(page: Session, values: dict) -> dict:
     """Template → pick a style in the tab → Run → see it."""
     page.template(values["template"])
     page.open_styles()
-    page.page.get_by_role("searchbox", name="Search styles").fill("wave")
+    page.page.get_by_role("searchbox", name="Search styles").fill("hokusai")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
     page.card("The Great Wave").click()
     page.preview()
@@ -271,6 +271,7 @@ def looks(page: Session, values: dict) -> dict:
     # the model's own picker: another model, by its face
     page.page.locator(".bw-face").first.click()
     dialog.get_by_role("searchbox").fill("tiny-conditional")
+    page.page.wait_for_function("document.querySelectorAll('dialog .bw-card').length === 3")
     dialog.get_by_role("option").first.click()
     dialog.wait_for(state="detached")
     return {
@@ -375,7 +376,7 @@ def hub(page: Session, values: dict) -> dict:
     ask.click()
     away = page.wait_for_toast("could not be searched")
     page.close_toasts()
-    search.fill("wave")
+    search.fill("hokusai")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
     page.card("The Great Wave").click()
     page.preview()

@@ -112,7 +112,7 @@ def five_hundred(server):
 
 def test_the_tab_opens_at_once_with_five_hundred_styles(server, drive, five_hundred) -> None:
     seen = drive(server, "opening", times=5)
-    assert int("".join(filter(str.isdigit, seen["count"]))) > MANY
+    assert int(seen["count"].split(":")[1]) > MANY
     assert seen["in_page"] < 60, "rows out of view are in the page"
     assert seen["last"][0] == seen["last"][1], "End goes to the last style"
     assert sorted(seen["times"])[2] < OPENS_MS, seen["times"]

@@ -93,6 +93,7 @@ export function addCard(card) {
     }
     const shown = add(graph, "PreviewImage", [painter.pos[0] + painter.size[0] + GAP_PX, top]);
     painter.connect(0, shown, 0);
+    shown.setSize?.([320, 320]);
     app.canvas?.selectNodes?.([loader, painter]);
     app.canvas?.centerOnNode?.(painter);
   });

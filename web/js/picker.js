@@ -29,8 +29,8 @@ export async function pickStyle({ title, fits, empty }) {
     };
     const panel = new StylePanel({ fits, onSelect: () => undefined, onActivate: finish });
     // a click chooses; moving with the arrow keys only looks
-    panel.grid.element.addEventListener("click", () => {
-      const card = panel.grid.cards[panel.grid.active];
+    panel.grid.element.addEventListener("click", (event) => {
+      const card = event.target.closest(".bw-card") && panel.grid.cards[panel.grid.active];
       if (card) finish(card);
     });
     const dialog = element(
