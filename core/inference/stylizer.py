@@ -16,7 +16,8 @@ from ..masks import check_mask, composite, resize_mask
 from ..style_model import StyleLayer, StyleModel, StyleSelection
 from .bands import join_bands
 from .controls import NEUTRAL, Controls
-from .device import Precision, model_on, resolve_device, resolve_dtype
+from .device import Precision, resolve_device, resolve_dtype
+from .painter import Painter
 from .strength import Strength, blend, check_strength, give_exposure, has_inner_strength, weaken_code
 from .style_cache import StyleCache
 
@@ -36,6 +37,8 @@ class Stylizer:
         precision: `exact` float32, `fast` bfloat16 on the CPU, float16 elsewhere; `auto` fast on CUDA only.
         max_batch: Most pictures in one forward pass; fewer where they are large. None: one on the CPU, where
             batches gain nothing, up to eight elsewhere.
+        max_memory: Bytes that a run may take besides photo and painting; larger pictures are painted in more, smaller
+            steps, then with files on the disk. None: what the machine can spare.
 
     Raises:
         ConfigError: A device that is not here, an unknown precision, or max_batch below 1.
@@ -47,16 +50,22 @@ class Stylizer:
         device: str | torch.device = "auto",
         precision: Precision = "auto",
         max_batch: int | None = None,
+        max_memory: int | None = None,
     ) -> None:
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(precision, self.device, model.dtype)
-        self.model = model_on(model, self.device, self.dtype)
+        self.painter = Painter(model, self.device, self.dtype, max_memory)
         if max_batch is not None and max_batch < 1:
             raise ConfigError(
                 "max_batch is out of range.", expected="1 or more", got=repr(max_batch), do="Leave it out."
             )
         self.max_batch = max_batch or (1 if self.device.type == "cpu" else 8)
         self._cache = StyleCache()
+
+    @property
+    def model(self) -> StyleModel:
+        """The model as it lies on the device."""
+        return self.painter.model
 
     @torch.no_grad()
     def __call__(
@@ -132,7 +141,7 @@ class Stylizer:
             if factor == 0:
                 return photo
             own = strength * factor
-            painting = self.model.paint(photo, weaken_code(self.model, code, own))
+            painting = self.painter.paint(photo, weaken_code(self.model, code, own))
             painting = preserve_color(give_exposure(painting, photo, own), photo, mode)
             return blend(photo, painting, own, inner=inner)
 

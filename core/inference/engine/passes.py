@@ -1,0 +1,107 @@
+"""What programs are made of: sources of rows that can be run through again, and passes that measure or store them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .affine import Norm, normalization
+from .convolution import Stage
+from .moments import Moments
+from .rows import Rows, Write
+from .store import RowStore, Workspace, stored_rows
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer's output as the next layer takes it."""
+
+    rows: Callable[[], Rows]
+    """From the top, again and again: from a store, or computed anew."""
+    write: Write
+    """What the rows become on the way in: normalization and ReLU."""
+
+
+class Meter:
+    """Counts passes over the picture, and tells the caller after every block; what that raises ends the run.
+
+    Args:
+        passes: How many there will be.
+        progress: Called with the share of the work that is done, 0..1.
+    """
+
+    def __init__(self, passes: int, progress: Callable[[float], None] | None) -> None:
+        self.passes, self.progress, self.done = passes, progress, 0
+
+    def through(self, rows: Rows, height: int) -> Rows:
+        """Pass rows on and report them."""
+        seen = 0
+        for block in rows:
+            yield block
+            seen += block.shape[2]
+            if self.progress is not None:
+                self.progress(min(1.0, (self.done + seen / height) / self.passes))
+        self.done += 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all passes of one picture share."""
+
+    workspace: Workspace
+    meter: Meter
+    keep: bool
+    """Whether full-size layers are kept in the workspace, or computed again wherever they are needed."""
+    style: Tensor | None
+    """Style weights (1, S)."""
+    dtype: torch.dtype
+    """Of the arithmetic."""
+
+    def store(self, name: str, stage: Stage, dtype: torch.dtype | None = None) -> RowStore:
+        """Room for a stage's output."""
+        return self.workspace.rows(name, stage.channels, stage.out_height, stage.out_width, dtype or self.dtype)
+
+    def stored(self, store: RowStore) -> Rows:
+        """All rows of a store."""
+        return stored_rows(store, self.dtype.itemsize)
+
+    def normalized(
+        self, name: str, stage: Stage, norm: Norm | None, before: Source, *, keep: bool | None = None
+    ) -> Source:
+        """Convolve, measure where the normalization wants it, and normalize: the source for the next layer.
+
+        Args:
+            name: Of the store, where the run keeps layers that had to be computed as a whole anyway.
+            stage: The convolution.
+            norm: What follows it, None for instance norm without affine; a ReLU follows that.
+            before: Its input.
+            keep: Whether it is stored; None: as the run says.
+        """
+
+        def compute() -> Rows:
+            return stage.rows(before.rows(), before.write)
+
+        moments, rows = None, compute
+        if stage.conv.centre:
+            store = self.store(name, stage) if (self.keep if keep is None else keep) else None
+            moments = self.measure(stage, compute(), store)
+            if store is not None:
+                rows = partial(self.stored, store)
+        affine = normalization(norm, moments, self.style, self.dtype)
+        return Source(rows, affine.write_relu)
+
+    def measure(self, stage: Stage, rows: Rows, store: RowStore | None) -> Moments | None:
+        """One pass: moments of the rows where a normalization needs them, and the rows into a store."""
+        moments = Moments(stage.channels) if stage.conv.centre else None
+        first = 0
+        for block in self.meter.through(rows, stage.out_height):
+            if moments is not None:
+                moments.add(block)
+            if store is not None:
+                store.write(first, block)
+            first += block.shape[2]
+        return moments

@@ -1,0 +1,47 @@
+"""Streams of rows: a picture or a layer's output, from top to bottom, a few rows at a time.
+
+A block is (1, C, r, W) in channels_last memory order, which is the order the fast convolutions of the CPU want and in
+which r rows are one contiguous piece of memory. Stages are generators from blocks to blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+Rows = Iterator[Tensor]
+"""Blocks (1, C, r, W), channels_last, top to bottom, without gaps."""
+
+Write = Callable[[Tensor, Tensor, int], None]
+"""(block, out, first row): what a block becomes on its way into a convolution, written into `out` of the same shape."""
+
+BLOCK_BYTES = 2 << 20
+"""Size of a block: it and what is made of it stay in the processor's cache between one operation and the next."""
+FEWEST_ROWS = 8
+
+
+def block_rows(width: int, channels: int, itemsize: int = 4) -> int:
+    """Rows of a block: even, so that ×2 and /2 stages meet without remainders."""
+    return max(FEWEST_ROWS, BLOCK_BYTES // (width * channels * itemsize) // 2 * 2)
+
+
+def empty_rows(channels: int, rows: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Uninitialised block (1, channels, rows, width)."""
+    return torch.empty((1, channels, rows, width), dtype=dtype, device=device, memory_format=torch.channels_last)
+
+
+def as_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """(1, C, r, W) in any memory order → a block in `dtype`; `x` itself where it is one."""
+    return x.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def copy(block: Tensor, out: Tensor, first: int) -> None:
+    """The `Write` that changes nothing but the dtype."""
+    out.copy_(block)
+
+
+def relu(block: Tensor, out: Tensor, first: int) -> None:
+    """The `Write` of layers without normalization."""
+    torch.clamp(block, min=0, out=out)

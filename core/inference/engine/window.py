@@ -1,0 +1,130 @@
+"""The sliding window between two layers: rows come in, padded pieces high enough for a convolution come out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .rows import Rows, Write, empty_rows
+
+
+class Padding(NamedTuple):
+    """How a layer continues its input beyond the borders."""
+
+    mode: str
+    """reflect | replicate | zero."""
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def even_padding(mode: str, amount: int) -> Padding:
+    """The same amount on all sides."""
+    return Padding(mode, amount, amount, amount, amount)
+
+
+class Window:
+    """A buffer of padded rows. Every input row is written once; between two pieces the overlap moves to the top.
+
+    Args:
+        channels: Of the input.
+        width: Of the input, without padding; more than the padding where that is `reflect`.
+        kernel: Height of the convolution.
+        stride: Of the convolution.
+        padding: See `Padding`.
+        outputs: Output rows of a full piece; the last piece of a picture may have fewer.
+        dtype: Of the pieces.
+        device: Where they are.
+        before: A window of an earlier run, whose buffer is used again where it fits.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        kernel: int,
+        stride: int,
+        padding: Padding,
+        outputs: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        before: Window | None = None,
+    ) -> None:
+        self.kernel, self.stride, self.padding, self.width = kernel, stride, padding, width
+        # the mirrored rows at the top need the rows below them before the first piece is given out
+        self.capacity = max(kernel + stride * (outputs - 1), kernel + padding.bottom, 2 * padding.top + 1)
+        padded = width + padding.left + padding.right
+        fits = before is not None and before.buffer.shape == (1, channels, self.capacity, padded)
+        self.buffer = before.buffer if fits and before else empty_rows(channels, self.capacity, padded, dtype, device)
+        if padding.mode == "zero":
+            self.buffer.zero_()
+        self.filled = 0
+
+    def pieces(self, rows: Rows, write: Write) -> Rows:
+        """Padded pieces (1, C, kernel + stride · (n − 1), W + left + right) for n output rows each.
+
+        A piece is a view of the buffer, valid until the next one is asked for.
+
+        Args:
+            rows: The input; blocks may be of any height.
+            write: What happens to them on the way.
+        """
+        pad = self.padding
+        self.filled, seen, topped = pad.top, 0, pad.top == 0
+        for block in rows:
+            start, height = 0, block.shape[2]
+            while start < height:
+                count = min(self.capacity - self.filled, height - start)
+                target = self.buffer[:, :, self.filled : self.filled + count]
+                write(block[:, :, start : start + count], target[..., pad.left : pad.left + self.width], seen)
+                self._pad_columns(target)
+                self.filled, seen, start = self.filled + count, seen + count, start + count
+                if not topped and seen > pad.top:
+                    self._pad_top()
+                    topped = True
+                if self.filled == self.capacity:
+                    yield from self._piece()
+        if self.filled + pad.bottom > self.capacity:
+            yield from self._piece()
+        self._pad_bottom()
+        yield from self._piece()
+
+    def _piece(self) -> Rows:
+        count = (self.filled - self.kernel) // self.stride + 1
+        if count < 1:
+            return
+        yield self.buffer[:, :, : self.kernel + self.stride * (count - 1)]
+        used = count * self.stride
+        rest = self.buffer[:, :, used : self.filled]
+        self.filled = max(0, self.filled - used)
+        if self.filled:
+            self.buffer[:, :, : self.filled] = rest if self.filled <= used else rest.clone()
+
+    def _pad_columns(self, target: Tensor) -> None:
+        pad, right = self.padding, self.padding.left + self.width
+        if pad.mode == "reflect":
+            target[..., : pad.left] = target[..., pad.left + 1 : 2 * pad.left + 1].flip(-1)
+            target[..., right:] = target[..., right - 1 - pad.right : right - 1].flip(-1)
+        elif pad.mode == "replicate":
+            target[..., : pad.left] = target[..., pad.left : pad.left + 1]
+            target[..., right:] = target[..., right - 1 : right]
+
+    def _pad_top(self) -> None:
+        pad, rows = self.padding, self.buffer
+        for i in range(1, pad.top + 1):
+            if pad.mode == "zero":
+                rows[:, :, pad.top - i] = 0
+            else:
+                rows[:, :, pad.top - i] = rows[:, :, pad.top + (i if pad.mode == "reflect" else 0)]
+
+    def _pad_bottom(self) -> None:
+        pad, rows, last = self.padding, self.buffer, self.filled - 1
+        for i in range(1, pad.bottom + 1):
+            if pad.mode == "zero":
+                rows[:, :, last + i] = 0
+            else:
+                rows[:, :, last + i] = rows[:, :, last - (i if pad.mode == "reflect" else 0)]
+        self.filled += pad.bottom

@@ -1,0 +1,129 @@
+"""Which path paints: the engine where it can, in the memory there is, else the network as it stands."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..architectures import StyleCode
+from ..errors import BrushworkError
+from ..style_model import StyleModel
+from .device import model_on
+from .engine import Engine, supports
+from .engine.store import free_disk_bytes
+from .memory import available_bytes
+
+SHARE = 0.6
+"""Of the available memory that a picture may take where the user gives no bound."""
+WORKING_BYTES = 96 << 20
+"""Beside the stores: windows and blocks of all layers."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a picture is painted."""
+
+    keep: bool
+    """Full-size layers stay in memory, instead of being computed again."""
+    spill: Path | None = None
+    """Folder for the layers that must be kept, instead of memory."""
+
+
+class Painter:
+    """One model on one device in one dtype.
+
+    Args:
+        model: Not modified.
+        device: Where it computes.
+        dtype: Of the convolutions.
+        max_memory: Bytes that a run may take besides photo and painting; None: what the machine can spare.
+    """
+
+    def __init__(
+        self, model: StyleModel, device: torch.device, dtype: torch.dtype, max_memory: int | None = None
+    ) -> None:
+        self.dtype, self.max_memory = dtype, max_memory
+        self.engine: Engine | None = None
+        half = dtype in (torch.float16, torch.bfloat16)
+        if supports(model) and device.type == "cpu":
+            self.model = model_on(model, device, torch.float32 if half else dtype)
+            self.engine = Engine(self.model, dtype)
+        else:
+            self.model = model_on(model, device, dtype)
+        self._original, self._plain = model, None if self.engine is not None and half else self.model
+
+    def paint(self, photo: Tensor, code: StyleCode | None, progress: Callable[[float], None] | None = None) -> Tensor:
+        """`StyleModel.paint` by the best path.
+
+        Args:
+            photo: (B, 3, H, W), 0..1, float32 or better, on the model's device.
+            code: From `self.model.encode`.
+            progress: Called with the share of the work that is done, 0..1; what it raises ends the run.
+
+        Raises:
+            BrushworkError: The picture fits neither in memory nor on the disk.
+        """
+        engine = self.engine
+        code = None if code is None else code.without_uniform_masks()
+        if engine is None or not engine.paints(code):
+            return self.plain.paint(photo, code)
+        plans = self.plans(*photo.shape[-2:])
+        for index, plan in enumerate(plans):
+            try:
+                return engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress)
+            except (MemoryError, RuntimeError) as error:
+                # a run that does not fit after all is tried again in the next smaller way
+                if index == len(plans) - 1 or not is_out_of_memory(error):
+                    raise
+                engine.workspace.clear()
+        raise AssertionError("plans is never empty")
+
+    @property
+    def plain(self) -> StyleModel:
+        """The model for the plain path: in half precision another copy than the engine's."""
+        if self._plain is None:
+            self._plain = model_on(self._original, self.model.device, self.dtype)
+        return self._plain
+
+    def plans(self, height: int, width: int) -> list[Plan]:
+        """Ways to paint a picture of this size that fit, the fastest first.
+
+        Raises:
+            BrushworkError: None does.
+        """
+        engine = self.engine
+        if engine is None:
+            return [Plan(keep=True)]
+        bound = self.max_memory or int(SHARE * available_bytes(self.model.device))
+        kept, _ = engine.program.stored_bytes(height, width, keep=True)
+        small, spilled = engine.program.stored_bytes(height, width, keep=False)
+        plans = [Plan(keep) for keep, size in ((True, kept), (False, small)) if size + WORKING_BYTES <= bound]
+        folder = Path(tempfile.gettempdir())
+        free = free_disk_bytes(folder)
+        if spilled <= free:
+            plans.append(Plan(keep=False, spill=folder))
+        if not plans:
+            raise BrushworkError(
+                f"A picture of {width}×{height} px does not fit into this machine.",
+                expected=f"{_gib(small + WORKING_BYTES)} of memory, or {_gib(spilled)} of free disk in {folder}",
+                got=f"{_gib(bound)} of memory and {_gib(free)} of disk",
+                do="Use a smaller picture, raise the memory bound, or point TMPDIR at a larger disk.",
+            )
+        return plans
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch or the system could not allocate."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text or "not enough mem" in text
+    )
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
