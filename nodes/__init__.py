@@ -20,6 +20,10 @@ NODES = {
     "save_style_model": "SaveStyleModel",
     "train_style_model": "TrainStyleModel",
     "add_style": "AddStyle",
+    "sample_photo": "SamplePhoto",
+    "get_style": "GetStyle",
+    "publish_style": "PublishStyle",
+    "stylize_folder": "StylizeFolder",
 }
 """Module → class, one node a file."""
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import comfy.model_management as mm
 import comfy.model_patcher
@@ -63,6 +63,16 @@ def picture_roots() -> list[Path]:
     known = "datasets" in folder_paths.folder_names_and_paths
     datasets = folder_paths.get_folder_paths("datasets") if known else []
     return [Path(path) for path in (folder_paths.get_input_directory(), *datasets)]
+
+
+def readable_roots() -> list[Path]:
+    """Folders that a workflow may read pictures from: input, output, and datasets where there are any."""
+    return [*picture_roots(), output_root()]
+
+
+def output_root() -> Path:
+    """The folder that a workflow's results go into."""
+    return Path(folder_paths.get_output_directory())
 
 
 def picture_file(name: str) -> Path:
@@ -186,6 +196,39 @@ class Progress:
         if now - self._shown >= PREVIEW_EVERY_S:
             self._shown = now
             self._bar.update_absolute(done, max(1, total), ("JPEG", _to_pil(picture, side_px), side_px))
+
+
+class Shown(Protocol):
+    """What `Progress` is to those who paint."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Done of total; raises ComfyUI's interrupt."""
+
+    def show(self, done: int, total: int, picture: Tensor) -> None:
+        """The same with a picture (3 or 4, H, W), 0..1."""
+
+
+class OnlyCancel:
+    """A `Shown` for one picture among many, whose bar counts the pictures: it only looks for cancel."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Raise ComfyUI's interrupt."""
+        check_interrupt()
+
+    def show(self, done: int, total: int, picture: Tensor) -> None:
+        """Raise ComfyUI's interrupt."""
+        check_interrupt()
+
+
+def download_progress(node_id: str | None) -> Callable[[int, int], None]:
+    """Progress of a download for core: the bar on the running node, and the megabytes as text."""
+    bar = Progress(1)
+
+    def downloading(done: int, total: int) -> None:
+        bar(done, total)
+        status(f"downloading {done / 1e6:.1f} of {total / 1e6:.1f} MB", node_id)
+
+    return downloading
 
 
 def _to_pil(picture: Tensor, side_px: int) -> Any:

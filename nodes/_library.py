@@ -17,6 +17,7 @@ from ..core.hub import (
     resolve_model,
 )
 from ..core.hub.bundled import read_native_header
+from ..core.hub.repository import find_repository, get_repository
 from . import _host
 from ._hosted_model import HostedModel
 
@@ -111,6 +112,31 @@ def load(model: str, companion: str, progress: Callable[[int, int], None]) -> Ho
         paths = resolve_files(plain_name(model), folders, progress)
     else:
         paths = tuple(resolve_model(plain_name(name), folders, progress) for name in (model, companion))
+    return _hosted(paths)
+
+
+def load_repository(repository: str, progress: Callable[[int, int], None]) -> HostedModel:
+    """A model by the name of its repository on the Hub; downloaded and read where it is not in memory already.
+
+    Args:
+        repository: user/name, user/name/file, or the address of a page of the Hub.
+        progress: As for `load`.
+    """
+    folder = _host.model_folders()[0]
+    here = find_repository(repository, [folder])
+    path = get_repository(repository, folder, progress)
+    if here is None:
+        _host.models_changed()
+    return _hosted((path,))
+
+
+def repository_fingerprint(repository: str) -> str:
+    """Changes when the file of a repository changes or goes; touches no network."""
+    path = find_repository(repository, _host.model_folders()[:1])
+    return repr(_stamp(path) if path else repository)
+
+
+def _hosted(paths: tuple[Path, ...]) -> HostedModel:
     key = tuple(_stamp(path) for path in paths)
     if key not in _loaded:
         from ..core.checkpoints import load_checkpoint  # the readers of all formats: half of the pack's import time

@@ -24,6 +24,7 @@ def paint(
     mask: Tensor | None = None,
     preserve_color: ColorMode = "none",
     precision: Precision = "auto",
+    bar: _host.Shown | None = None,
 ) -> Tensor:
     """Stylize an IMAGE batch: progress, preview, interrupt between pictures, one retry when memory runs out.
 
@@ -36,6 +37,7 @@ def paint(
         mask: MASK of any size, 1 or B.
         preserve_color: none | luminance | histogram | coral.
         precision: auto | exact | fast.
+        bar: Where progress is shown; None: a bar of this batch on the running node.
 
     Returns:
         (B, H, W, 3 or 4), 0..1, where ComfyUI wants pictures between nodes.
@@ -43,7 +45,7 @@ def paint(
     result = _host.empty_image(image)
     batch, height, width, _ = result.shape
     stylizer = hosted.stylizer(precision, batch, height, width)
-    bar = _host.Progress(batch)
+    bar = bar or _host.Progress(batch)
     for start in range(0, batch, stylizer.max_batch):
         rows = slice(start, min(start + stylizer.max_batch, batch))
 

@@ -70,13 +70,6 @@ class LoadStyleModel(io.ComfyNode):
     @classmethod
     def execute(cls, model: str, companion: str) -> io.NodeOutput:
         """Find, download where needed, load."""
-        node_id = cls.hidden.unique_id
-        bar = _host.Progress(1)
-
-        def downloading(done: int, total: int) -> None:
-            bar(done, total)
-            _host.status(f"downloading {done / 1e6:.1f} of {total / 1e6:.1f} MB", node_id)
-
-        hosted = _library.load(model, companion, downloading)
+        hosted = _library.load(model, companion, _host.download_progress(cls.hidden.unique_id))
         # A list output without entries would silently skip everything behind it.
         return io.NodeOutput(hosted, list(hosted.model.spec.style_names) or [""])

@@ -29,7 +29,7 @@ class StyleCache:
         """`model.encode(style, batch)`, from memory where possible. Always pass the same model."""
         if model.style_kind != "image" or style is None:
             return model.encode(style, batch)
-        key = (batch, _key(style))
+        key = (batch, selection_key(style))
         code = self._codes.pop(key, None) or model.encode(style, batch)
         if code is not None:
             self._codes[key] = code
@@ -38,16 +38,16 @@ class StyleCache:
         return code
 
 
-def _key(style: Any) -> Hashable:
-    """Equal for equal selections; tensors by content: their identity says nothing after a change in place."""
+def selection_key(style: Any) -> Hashable:
+    """Equal for equal selections, in any nesting; tensors by content: identity says nothing after a change in place."""
     if isinstance(style, Tensor):
         data = style.detach().cpu().contiguous()
         digest = hashlib.blake2b(data.view(-1).view(torch.uint8).numpy().tobytes(), digest_size=16).digest()
         return (str(data.dtype), tuple(data.shape), digest)
     if isinstance(style, StyleLayer):
-        return (_key(style.style), style.weight, None if style.mask is None else _key(style.mask))
+        return (selection_key(style.style), style.weight, None if style.mask is None else selection_key(style.mask))
     if isinstance(style, Mapping):
-        return tuple((name, _key(value)) for name, value in style.items())
+        return tuple((name, selection_key(value)) for name, value in style.items())
     if isinstance(style, list | tuple):
-        return tuple(_key(layer) for layer in style)
+        return tuple(selection_key(layer) for layer in style)
     return (type(style).__name__, repr(style))

@@ -153,6 +153,9 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(torch.stack((ramp, ramp.flip(1), ramp), -1).numpy()).save(base / "input" / "example.png")
     save_tiny_models(base / "models" / "style_transfer")
     save_tiny_encoder(base / "models" / "style_transfer" / "tiny-encoder.safetensors")
+    got = base / "models" / "style_transfer" / "tiny" / "style" / "style.safetensors"  # as Get Style would put it
+    got.parent.mkdir(parents=True)
+    shutil.copy(base / "models" / "style_transfer" / "tiny-transformer_net.safetensors", got)
     return base
 
 

@@ -168,6 +168,7 @@ def stand_ins(host: Host) -> dict[str, ModuleType]:
             "add_model_folder_path": add,
             "get_folder_paths": lambda name: list(folders[name][0]),
             "get_input_directory": lambda: str(host.models.parents[1] / "input"),
+            "get_output_directory": lambda: str(host.models.parents[1] / "output"),
             "get_user_directory": lambda: str(host.models.parents[1] / "user"),
             "annotated_filepath": annotated_filepath,
             "get_temp_directory": lambda: str(host.models.parents[1] / "temp"),
