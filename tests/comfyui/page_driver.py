@@ -272,7 +272,7 @@ def looks(page: Session, values: dict) -> dict:
     page.page.locator(".bw-face").first.click()
     dialog.get_by_role("searchbox").fill("tiny-conditional")
     page.page.wait_for_function("document.querySelectorAll('dialog .bw-card').length === 3")
-    dialog.get_by_role("option").first.click()
+    dialog.locator(".bw-card").first.click()
     dialog.wait_for(state="detached")
     return {
         "by_keys": by_keys, "by_mouse": by_mouse, "moved": moved, "entry": entry, "saved": saved, "spoken": spoken,
