@@ -17,6 +17,10 @@ BYTES_PER_PIXEL = 1200
 """Activations of the plain path, float32, 32-64-128 channels: 920 measured, rounded up for wider networks."""
 
 
+Key = tuple[Precision, torch.device, int | None]
+"""Precision, device, bound of memory in bytes."""
+
+
 class HostedModel:
     """A loaded style model under ComfyUI's memory management.
 
@@ -26,39 +30,41 @@ class HostedModel:
 
     def __init__(self, model: StyleModel) -> None:
         self.model = model
-        self._ready: dict[tuple[str, torch.device], tuple[Stylizer, Any]] = {}
-        self._resting: dict[tuple[str, torch.device], Any] = {}
+        self._ready: dict[Key, tuple[Stylizer, Any]] = {}
+        self._resting: dict[Key, Any] = {}
         """What ComfyUI manages of copies that have left the device: it still speaks of it while it unloads."""
 
     def stylizer(self, precision: Precision, pictures: int, height: int, width: int) -> Stylizer:
         """A Stylizer on ComfyUI's device, with room beside it to paint so many pictures of this size in pixels.
 
-        `auto` is what the settings say.
+        What `auto` means, and how much memory a run may take, is what the settings say.
         """
-        precision = _settings.current().precision if precision == "auto" else precision
-        device = _host.torch_device()
-        if (precision, device) not in self._ready:
+        settings = _settings.current()
+        precision = settings.precision if precision == "auto" else precision
+        key = (precision, _host.torch_device(), settings.max_memory_bytes)
+        if key not in self._ready:
             with _host.ordinary_tensors():
-                stylizer = Stylizer(self.model, device, precision)
+                stylizer = Stylizer(self.model, key[1], precision, max_memory=settings.max_memory_bytes)
             # The Stylizer may hold a converted copy: then the copy lives on the device and must be managed.
-            patcher = _host.manage(stylizer.model.network, self._forget_what_was_on(precision, device))
-            self._ready[precision, device] = (stylizer, patcher)
-            self._resting.pop((precision, device), None)
-        stylizer, patcher = self._ready[precision, device]
+            patcher = _host.manage(stylizer.model.network, self._forget_what_was_on(key))
+            self._ready[key] = (stylizer, patcher)
+            self._resting.pop(key, None)
+        stylizer, patcher = self._ready[key]
         pixels = height * width
         bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
-        _host.make_room(patcher, max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel)
+        room = max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel
+        _host.make_room(patcher, min(room, settings.max_memory_bytes or room))
         return stylizer
 
-    def _forget_what_was_on(self, precision: Precision, device: torch.device) -> Callable[[Any], None]:
+    def _forget_what_was_on(self, key: Key) -> Callable[[Any], None]:
         """What to do when a copy has left the device: encoded styles and buffers must not stay there without it."""
         mine = weakref.ref(self)
 
         def forget(patcher: Any) -> None:
             hosted = mine()
-            _, current = hosted._ready.get((precision, device), (None, None)) if hosted is not None else (None, None)
+            _, current = hosted._ready.get(key, (None, None)) if hosted is not None else (None, None)
             if hosted is not None and current is patcher:  # an old one also says so, when it is collected
-                hosted._resting[precision, device] = patcher
-                del hosted._ready[precision, device]
+                hosted._resting[key] = patcher
+                del hosted._ready[key]
 
         return forget
