@@ -16,6 +16,7 @@ DONE, OUR_FAULT, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "stylize": "repaint photos in a style",
+    "grid": "styles × strengths of a photo in one labelled picture",
     "demo": "contact sheet of all bundled styles, offline",
     "models": "list, get and verify models",
     "train": "train a style network",
@@ -24,6 +25,8 @@ COMMANDS = {
     "inspect": "say what a model file holds",
     "convert": "write any supported model file as .safetensors",
     "publish": "put a style on the Hugging Face Hub, with a card",
+    "measure": "style, content, structure and artefacts of paintings, in numbers",
+    "reconstruct": "what a layer of the loss network keeps of a picture; the best painting it knows",
     "export": "write a model as ONNX, TorchScript or ExportedProgram, checked",
 }
 """Name → help. The module is named like the command, `-` as `_`; it is imported only when it is asked for, so

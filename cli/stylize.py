@@ -6,7 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,10 +145,11 @@ def _paint(
     mask: Tensor | None,
     args: argparse.Namespace,
 ) -> None:
+    from ..core.images import shrink_longer_side
     from ..core.pictures import read_picture, write_picture
 
     picture = read_picture(path)
-    image = picture.image if args.size is None else _shrunk(picture.image, args.size)
+    image = picture.image if args.size is None else shrink_longer_side(picture.image, args.size)
     try:
         painting = stylizer(image, style, args.strength, mask=mask, preserve_color=args.preserve_color)
     except (MemoryError, RuntimeError) as error:
@@ -170,16 +171,6 @@ def _out_of_memory(path: Path, image: Tensor, error: Exception) -> Exception:
         got=f"{width}×{height}: {next(iter(str(error).splitlines()), 'MemoryError')}",
         do=f"Try --size {max(width, height) // 2}, or --device cpu.",
     )
-
-
-def _shrunk(image: Any, longer_side_px: int) -> Any:
-    from ..core.images import resize_image
-
-    height, width = image.shape[-2:]
-    ratio = longer_side_px / max(height, width)
-    if ratio >= 1:
-        return image
-    return resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)))
 
 
 def _read_mask(path: Path) -> Tensor:

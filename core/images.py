@@ -100,3 +100,10 @@ def resize_short_side(image: Tensor, side_px: int) -> Tensor:
     height, width = image.shape[-2:]
     ratio = side_px / min(height, width)
     return resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)))
+
+
+def shrink_longer_side(image: Tensor, side_px: int) -> Tensor:
+    """Scale down so that the longer side is `side_px`; smaller pictures stay as they are."""
+    height, width = image.shape[-2:]
+    ratio = side_px / max(height, width)
+    return image if ratio >= 1 else resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)))

@@ -24,6 +24,9 @@ NODES = {
     "get_style": "GetStyle",
     "publish_style": "PublishStyle",
     "stylize_folder": "StylizeFolder",
+    "style_grid": "StyleGrid",
+    "measure_stylization": "MeasureStylization",
+    "reconstruct_features": "ReconstructFeatures",
 }
 """Module → class, one node a file."""
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.errors import StyleError
 from ..core.images import split_alpha
 from ..core.mix_pad import pad_weights
+from ..core.inference.style_grid import GridColumn, named_columns
 from ..core.style_model import StyleLayer, StyleModel
 from . import _host
 
@@ -119,3 +120,22 @@ def named_layers(entries: Mapping[str, Any], model: StyleModel) -> list[StyleLay
         style = style_from_text(str(layer.style), model)
         named.append(replace(layer, style=0 if style is None else style))
     return named
+
+
+def grid_columns(model: StyleModel, names: str, pictures: Tensor | None) -> list[GridColumn]:
+    """Columns of a style grid: pictures of an IMAGE batch for any-style models, else styles by name.
+
+    Raises:
+        StyleError: An any-style model without pictures, or a name that the model does not have.
+    """
+    if model.style_kind != "image":
+        chosen = (style_from_text(name, model) for name in names.split(","))
+        return named_columns(model, [style for style in chosen if style is not None])
+    if pictures is None:
+        raise StyleError(
+            f"{model.spec.title or model.spec.architecture} paints in the style of a picture; none is wired.",
+            expected="one or more pictures in `style_images`",
+            got="nothing",
+            do="Wire Load Image, or a batch of pictures, into `style_images`.",
+        )
+    return [GridColumn(f"style {row + 1}", style_picture(pictures[row : row + 1])) for row in range(len(pictures))]

@@ -1,0 +1,92 @@
+"""`brushwork grid`: styles × strengths of one photo in one labelled picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EXAMPLES = """examples:
+  brushwork grid photo.jpg -o grid.png                                     (all styles of the first bundled model)
+  brushwork grid photo.jpg -o grid.png --style starry-night the-scream --strength 0.25 0.5 0.75 1
+  brushwork grid photo.jpg -o grid.png --model my_adain.safetensors --style a.jpg b.jpg c.jpg
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "grid",
+        help="styles × strengths of a photo in one labelled picture",
+        description="Paint one photo in several styles and strengths, to choose from.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.png")
+    parser.add_argument(
+        "--model", nargs="+", default=[], metavar=("MODEL", "COMPANION"), help="default: the model that has the styles"
+    )
+    parser.add_argument(
+        "--style", nargs="+", default=[], metavar="STYLE", help="names, or pictures for any-style models; default: all"
+    )
+    parser.add_argument(
+        "--strength", nargs="+", type=float, default=[0.25, 0.5, 0.75, 1.0], help="a row for each; 0.25 0.5 0.75 1"
+    )
+    parser.add_argument("--size", type=int, default=512, metavar="PX", help="longer side while painting; %(default)s")
+    parser.add_argument(
+        "--cell", type=int, default=256, metavar="PX", help="side of a picture in the grid; %(default)s"
+    )
+    parser.add_argument(
+        "--preserve-color", choices=("none", "luminance", "histogram", "coral"), default="none", help="as in stylize"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps; default %(default)s")
+    parser.add_argument("--models-dir", type=Path, metavar="DIR", help="your models folder; default: BRUSHWORK_MODELS")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint the grid; 0 when done."""
+    from tqdm import tqdm
+
+    from ..core.files import atomic_path
+    from ..core.images import shrink_longer_side
+    from ..core.inference import Stylizer
+    from ..core.inference.strength import check_strength
+    from ..core.inference.style_grid import GridColumn, named_columns, style_grid, value_rows
+    from ..core.pictures import check_writable, read_picture
+    from ._choice import Chooser
+    from .models import models_folders, progress_bar
+
+    check_writable(args.out)
+    rows = value_rows("strength", [check_strength(value) for value in args.strength])
+    photo = shrink_longer_side(read_picture(args.photo).image, args.size)
+    with progress_bar("downloading") as download:
+        chooser = Chooser(models_folders(args.models_dir), None, download)
+        # a mix of all of them: one model, looked for once, that has every style
+        model, layers = chooser.choose(args.model, None, [f"{style}=1" for style in args.style])
+    columns = named_columns(model)
+    if isinstance(layers, list):
+        columns = [GridColumn(Path(name).stem, layer.style) for name, layer in zip(args.style, layers, strict=True)]
+    with tqdm(total=len(rows) * len(columns), unit="painting", file=sys.stderr, disable=None, delay=2) as bar:
+
+        def show(done: int, total: int, painting: Tensor) -> None:
+            bar.update(done - bar.n)
+
+        grid = style_grid(
+            Stylizer(model, args.device),
+            photo,
+            columns,
+            rows,
+            cell_px=args.cell,
+            preserve_color=args.preserve_color,
+            progress=show,
+        )
+    with atomic_path(args.out) as temporary:
+        grid.save(temporary)
+    print(args.out)
+    return 0
