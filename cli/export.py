@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "export",
         help="write a model as ONNX, TorchScript or ExportedProgram, checked",
-        description="Write a model for programs without Brushwork, run the file, and report how far it is from the "
+        description="Write a model for programs without Brushwork, run the file, and report how far it is from the\n"
         "model. A file that differs by more than 1/255 is not kept.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

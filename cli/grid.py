@@ -35,11 +35,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--style", nargs="+", default=[], metavar="STYLE", help="names, or pictures for any-style models; default: all"
     )
     parser.add_argument(
-        "--strength", nargs="+", type=float, default=[0.25, 0.5, 0.75, 1.0], help="a row for each; 0.25 0.5 0.75 1"
+        "--strength",
+        nargs="+",
+        type=float,
+        default=[0.25, 0.5, 0.75, 1.0],
+        help="a row for each; default 0.25 0.5 0.75 1",
     )
-    parser.add_argument("--size", type=int, default=512, metavar="PX", help="longer side while painting; %(default)s")
     parser.add_argument(
-        "--cell", type=int, default=256, metavar="PX", help="side of a picture in the grid; %(default)s"
+        "--size", type=int, default=512, metavar="PX", help="longer side while painting; default %(default)s"
+    )
+    parser.add_argument(
+        "--cell", type=int, default=256, metavar="PX", help="side of a picture in the grid; default %(default)s"
     )
     parser.add_argument(
         "--preserve-color", choices=("none", "luminance", "histogram", "coral"), default="none", help="as in stylize"

@@ -25,8 +25,8 @@ COMMANDS = {
     "inspect": "say what a model file holds",
     "convert": "write any supported model file as .safetensors",
     "publish": "put a style on the Hugging Face Hub, with a card",
-    "measure": "style, content, structure and artefacts of paintings, in numbers",
-    "reconstruct": "what a layer of the loss network keeps of a picture; the best painting it knows",
+    "measure": "style, content and artefacts of paintings, in numbers",
+    "reconstruct": "what a layer keeps of a picture, by optimisation",
     "export": "write a model as ONNX, TorchScript or ExportedProgram, checked",
 }
 """Name → help. The module is named like the command, `-` as `_`; it is imported only when it is asked for, so

@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "measure",
-        help="style, content, structure and artefacts of paintings, in numbers",
+        help="style, content and artefacts of paintings, in numbers",
         description="Measure paintings against their photos and their style.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -28,32 +28,44 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "reconstruct",
-        help="what a layer of the loss network keeps of a picture; the best painting it knows",
-        description="Optimise pixels until a layer cannot tell them from a picture; with --photo and --style, until "
-        "the style loss is the least that is possible at a content loss.",
+        help="what a layer keeps of a picture, by optimisation",
+        description="Optimise pixels until a layer of the loss network cannot tell them from a picture;\n"
+        "with --photo and --style, until the style loss is the least that is possible at a content loss.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("picture", nargs="?", type=Path, metavar="PICTURE", help="the picture whose layers are asked")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.png")
-    parser.add_argument("--layer", nargs="+", default=["relu3_3"], metavar="LAYER", help="all must agree; relu3_3")
+    parser.add_argument(
+        "--layer", nargs="+", default=["relu3_3"], metavar="LAYER", help="all must agree; default relu3_3"
+    )
     parser.add_argument("--each", action="store_true", help="one picture for each layer, as a labelled sheet")
     parser.add_argument(
-        "--as", dest="kept", choices=("feature", "style"), default="feature", help="what must agree; %(default)s"
+        "--as",
+        dest="kept",
+        choices=("feature", "style"),
+        default="feature",
+        help="what must agree; default %(default)s",
     )
     parser.add_argument("--photo", type=Path, help="with --style: the photo of the best painting")
     parser.add_argument("--style", type=Path, metavar="PICTURE", help="with --photo: its style")
     parser.add_argument("--style-size", type=int, metavar="PX", help="short side of the style; default: as it is")
     parser.add_argument(
-        "--content", type=float, default=0.7, help="content loss to hold, as `measure` has it; %(default)s"
+        "--content", type=float, default=0.7, help="content loss to hold, as `measure` has it; default %(default)s"
     )
-    parser.add_argument("--steps", type=int, default=200, help="gradient steps; %(default)s")
-    parser.add_argument("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="for a layer; %(default)s")
-    parser.add_argument("--smoothness", type=float, default=0.02, help="weight of total variation; %(default)s")
-    parser.add_argument("--size", type=int, default=256, metavar="PX", help="short side at most; %(default)s")
+    parser.add_argument("--steps", type=int, default=200, help="gradient steps; default %(default)s")
+    parser.add_argument(
+        "--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="for a layer; default %(default)s"
+    )
+    parser.add_argument("--smoothness", type=float, default=0.02, help="weight of total variation; default %(default)s")
+    parser.add_argument("--size", type=int, default=256, metavar="PX", help="short side at most; default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the noise at the start")
     parser.add_argument(
-        "--encoder", nargs="+", default=["compact"], metavar="ENCODER", help="compact, vgg16, vgg19 or VGG files"
+        "--encoder",
+        nargs="+",
+        default=["compact"],
+        metavar="ENCODER",
+        help="compact, vgg16, vgg19 or VGG files; default compact",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps; default %(default)s")
     parser.set_defaults(run=run)
