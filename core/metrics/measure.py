@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from ..errors import ImageError
+from ..errors import ConfigError, ImageError
 from ..images import check_image, resize_image
 from ..losses.encoders import EncoderStack
 from ..losses.ssim import ssim
@@ -55,7 +55,7 @@ class Meter:
         encoder: Loss network. Layers of `STYLE_LAYERS` that it lacks do not count.
 
     Raises:
-        ImageError: The encoder has not even the content layer.
+        ConfigError: The encoder lacks the content layer.
     """
 
     def __init__(self, encoder: EncoderStack) -> None:
@@ -63,7 +63,7 @@ class Meter:
         self.encoder = encoder
         self.layers = [layer for layer in STYLE_LAYERS if layer in known]
         if CONTENT_LAYER not in known:
-            raise ImageError(
+            raise ConfigError(
                 "This encoder cannot measure content.",
                 expected=f"an encoder with {CONTENT_LAYER}",
                 got=", ".join(known),

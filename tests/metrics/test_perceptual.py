@@ -9,7 +9,7 @@ import pytest
 import torch
 from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints.encoder import load_encoder
-from brushwork.core.errors import ImageError
+from brushwork.core.errors import ConfigError, ImageError
 from brushwork.core.losses.encoders import EncoderStack
 from brushwork.core.metrics import Meter, feature_distance, mean_of, relative_content_loss, relative_style_loss
 from brushwork.core.pictures import read_picture
@@ -109,3 +109,9 @@ def test_the_ruler_of_the_bars(shared):
     found = ours(painting, photo, style)
     assert found.style == pytest.approx(style_loss, rel=1e-3)
     assert found.content == pytest.approx(content_loss, rel=1e-3)
+
+
+def test_an_encoder_that_is_too_shallow():
+    shallow = EncoderStack([VGGFeatures(VGGConfig(((4, 4), (6,)), "reflect"))])
+    with pytest.raises(ConfigError, match="relu4_1"):
+        Meter(shallow)
