@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..core.errors import StyleError
 from ..core.images import split_alpha
-from ..core.mix_pad import pad_weights
 from ..core.inference.style_grid import GridColumn, named_columns
+from ..core.mix_pad import pad_weights
 from ..core.style_model import StyleLayer, StyleModel
 from . import _host
 
