@@ -72,7 +72,7 @@ def test_what_cannot_be_drawn(conditional):
         named_columns(conditional, ("stripes",))
     for columns, rows in (
         ([], value_rows("strength", (1,))),
-        (named_columns(conditional), value_rows("strength", [1] * 200)),
+        (named_columns(conditional), value_rows("strength", [1] * 300)),
     ):
         with pytest.raises(ConfigError, match="cells"):
             style_grid(stylizer, photo, columns, rows)
