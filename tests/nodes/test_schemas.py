@@ -112,3 +112,47 @@ def test_a_broken_node_does_not_take_the_others_away(host, caplog: pytest.LogCap
     assert len(found) == len(nodes.NODES) - 1
     assert "Nothing" in caplog.text
     assert "Traceback" in caplog.text
+
+
+LOCALES = NODES.parent / "locales"
+
+
+def english(schemas: dict) -> dict:
+    """locales/en/nodeDefs.json as the schemas say it: what every translation starts from."""
+    definitions = {}
+    for schema in schemas.values():
+        texts: dict[str, dict | str] = {"display_name": schema.display_name, "description": schema.description}
+        texts["inputs"] = {slot.name: {"name": slot.name, "tooltip": slot.options["tooltip"]} for slot in schema.inputs}
+        texts["outputs"] = {
+            str(number): {"name": slot.name, "tooltip": slot.options["tooltip"]}
+            for number, slot in enumerate(schema.outputs)
+        }
+        definitions[schema.node_id] = texts
+    return definitions
+
+
+def test_the_english_texts_of_the_nodes_are_those_of_the_schemas(schemas: dict) -> None:
+    path = LOCALES / "en" / "nodeDefs.json"
+    if os.environ.get(UPDATE):
+        path.write_text(json.dumps(english(schemas), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8")) == english(schemas), (
+        f"run once with {UPDATE}=1; a text that changed its meaning wants new translations in locales/*/nodeDefs.json"
+    )
+
+
+def keys(tree: dict, above: str = "") -> set[str]:
+    found = set()
+    for name, value in tree.items():
+        found |= keys(value, f"{above}{name}.") if isinstance(value, dict) else {above + name}
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "ja", "ko", "fr", "de", "es"])
+def test_translations_speak_of_what_there_is(language: str) -> None:
+    """What is missing is shown in English; what is left over would be a text about nothing."""
+    original = json.loads((LOCALES / "en" / "nodeDefs.json").read_text(encoding="utf-8"))
+    translated = json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
+    assert keys(translated) <= keys(original), keys(translated) - keys(original)
+    for node, texts in translated.items():
+        assert texts["display_name"].endswith(" (Brushwork)"), node
+        assert texts["display_name"] != original[node]["display_name"], f"{node} is not translated"
