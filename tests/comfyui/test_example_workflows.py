@@ -31,7 +31,7 @@ QUICK = {
 }
 """Smaller pictures, fewer steps, and a repository that is on this machine already."""
 
-PICTURES = {"load_style_model": 4, "every_style": 4, "mix_and_morph": 3}
+PICTURES = {"every_style": 4, "mix_and_morph": 3}
 """Saved pictures, where a workflow gives several; the small model has four styles."""
 
 QUICK_TRAINING = {"steps": 4, "crop_size": 64, "stroke_size": 0.25, "encoder": "tiny-encoder.safetensors"}
@@ -122,7 +122,7 @@ def test_workflow_gives_an_image(server, path: Path) -> None:
 def test_the_bundled_starter_paints(server) -> None:
     if not list((Path(__file__).resolve().parents[2] / "weights").glob("cin-starter*.safetensors")):
         pytest.skip("no starter in weights/")
-    path = next(path for path in WORKFLOWS if path.stem == "cin_style_mix")
+    path = next(path for path in WORKFLOWS if path.stem == "regions_by_mask")
     entry, _ = server.run(to_prompt(json.loads(path.read_text(encoding="utf-8")), server.get("/object_info")))
     assert entry["status"]["status_str"] == "success", entry
     shutil.rmtree(server.base / "output" / "brushwork", ignore_errors=True)
