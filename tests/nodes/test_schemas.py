@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,13 @@ def test_every_node_has_help(schemas: dict) -> None:
         for slot in schema.inputs:
             assert f"`{slot.name}`" in page, f"{schema.node_id}.md does not explain `{slot.name}`"
         assert schema.display_name in listed
+        assert "**Recipe" in page, f"{schema.node_id}.md has no recipe"
+        for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", page):  # relative to /extensions/<pack>/docs/
+            assert (pages / picture).stat().st_size < 40_000, f"{picture} is too large for a help page"
+    shown = {
+        picture for page in pages.glob("*.md") for picture in re.findall(r"\((images/[^)]+)\)", page.read_text("utf-8"))
+    }
+    assert shown == {f"images/{picture.name}" for picture in (pages / "images").iterdir()}
     assert {page.stem for page in pages.glob("*.md")} == {schema.node_id for schema in schemas.values()}
 
 
