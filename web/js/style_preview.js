@@ -14,7 +14,7 @@ const PREVIEWS_KEPT = 60;
 export class StylePreview {
   constructor() {
     this.card = undefined;
-    this.photo = "";
+    this.photo = undefined; // not chosen yet; an empty name is the sample
     this.uploaded = [];
     this.stylePicture = "";
     this.painted = new Map();
@@ -140,22 +140,22 @@ export class StylePreview {
   listPhotos() {
     const names = [...new Set([...photosInGraph(), ...this.uploaded])];
     if (this.photo && !names.includes(this.photo)) names.unshift(this.photo);
-    if (!this.photo && names.length) this.photo = names[0];
+    const shown = this.photo ?? names[0] ?? "";
     this.photos.replaceChildren(
-      ...names.map((name) => element("option", { value: name, text: name, selected: name === this.photo })),
-      element("option", { value: "", text: t("samplePhoto"), selected: !this.photo }),
+      ...names.map((name) => element("option", { value: name, text: name })),
+      element("option", { value: "", text: t("samplePhoto") }),
       element("option", { value: OTHER, text: t("otherPhoto") }),
     );
-    this.photos.value = this.photo;
+    this.photos.value = this.shown = shown;
   }
 
   choosePhoto() {
     if (this.photos.value !== OTHER) {
-      this.photo = this.photos.value;
+      this.photo = this.shown = this.photos.value;
       this.paint();
       return;
     }
-    this.photos.value = this.photo;
+    this.photos.value = this.shown;
     chooseFile((file) => this.takePhoto(file));
   }
 
@@ -182,7 +182,7 @@ export class StylePreview {
 
   /** Paint the preview, if this card can be painted with now. */
   async paint() {
-    const { card, photo } = this;
+    const { card, shown: photo } = this;
     const stylePicture = card.any_style ? this.stylePicture : "";
     if (card.place === "hub" || (card.any_style && !stylePicture)) return;
     const turn = ++this.turn;
