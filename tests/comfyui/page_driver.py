@@ -113,29 +113,30 @@ class Session:
 
 
 def picture(page: Session, values: dict) -> dict:
-    """Template → pick a style in the tab → Run → see it."""
+    """Template → Run → another style from the tab → Run → see it."""
     page.template(values["template"])
+    before = page.nodes()
+    started = time.monotonic()
+    first = page.run()
+    seconds = time.monotonic() - started
     page.open_styles()
-    page.page.get_by_role("searchbox", name="Search styles").fill("hokusai")
+    page.page.get_by_role("searchbox", name="Search styles").fill("munch")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
-    page.card("The Great Wave").click()
+    page.page.evaluate("app.canvas.selectNodes(app.graph.nodes.filter(n => n.type === 'BrushworkStylize'))")
+    page.card("The Scream").click()
     page.preview()
     page.shot("picked")
-    page.page.evaluate("app.canvas.selectNodes(app.graph.nodes.filter(n => n.type === 'BrushworkStylize'))")
-    page.card("The Great Wave").click()  # the buttons know of the selection
     page.page.get_by_role("button", name="Use in selected node").click()
     page.wait_for_toast("selected node")
-    before = page.nodes()
+    after = page.nodes()
     entry = page.run()
     page.page.wait_for_timeout(1500)
     page.shot("painted")
-    shown = page.page.evaluate("app.graph.nodes.some(n => n.imgs?.some(i => i.complete && i.naturalWidth > 0))")
     return {
-        "stylize": before["BrushworkStylize"],
-        "loader": before["BrushworkLoadStyleModel"],
-        "entry": entry,
-        "shown": shown,
-    }
+        "before": before["BrushworkStylize"], "after": after["BrushworkStylize"], "first": first, "entry": entry,
+        "seconds": seconds, "loader": after["BrushworkLoadStyleModel"],
+        "shown": page.page.evaluate("app.graph.nodes.some(n => n.imgs?.some(i => i.complete && i.naturalWidth > 0))"),
+    }  # fmt: skip
 
 
 def keyboard(page: Session, values: dict) -> dict:

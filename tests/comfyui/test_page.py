@@ -25,6 +25,7 @@ from PIL import Image
 pytestmark = pytest.mark.comfyui
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCENARIO_S = 400
 OPENS_MS = 300
@@ -63,16 +64,19 @@ def painting(server, entry: dict) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(body)).convert("RGB")).astype(float)
 
 
-def test_template_style_from_the_browser_run_painting(server, drive) -> None:
-    seen = drive(server, "picture", template="stylize")
+def test_template_run_style_from_the_browser_run(server, drive) -> None:
+    seen = drive(server, "picture", template="first_steps")
     assert seen["loader"]["model"] == "cin-starter"
-    assert seen["stylize"]["style"] == "great-wave"
-    photo = np.asarray(Image.open(server.base / "input" / "example.png").convert("RGB")).astype(float)
-    painted = painting(server, seen["entry"])
-    assert painted.shape == photo.shape
-    assert np.abs(painted - photo).mean() > 10, "that is the photo, not a painting"
+    assert (seen["before"]["style"], seen["after"]["style"]) == ("great-wave", "the-scream")
+    photo = np.asarray(Image.open(ROOT / "assets" / "samples" / "chelsea.jpg").convert("RGB")).astype(float)
+    wave, scream = painting(server, seen["first"]), painting(server, seen["entry"])
+    assert wave.shape == scream.shape == photo.shape
+    assert np.abs(wave - photo).mean() > 10, "that is the photo, not a painting"
+    assert np.abs(wave - scream).mean() > 10, "the style that was picked has not been painted"
     assert seen["shown"], "the painting is not on the page"
-    assert seen["complaints"] == []
+    print("first run in s:", round(seen["seconds"], 1))
+    # the dialog asks for a picture of every template; those that have none are no fault of the page
+    assert [text for text in seen["complaints"] if "/workflow_templates/" not in text] == []
 
 
 def test_everything_works_without_a_mouse_and_has_a_name(server, drive) -> None:
@@ -158,7 +162,7 @@ def test_settings_are_stored_and_hold(server, drive, tmp_path: Path) -> None:
     assert [text for text in seen["complaints"] if "/brushwork/folder" not in text] == []
 
 
-@pytest.mark.parametrize(("locale", "word"), [("de", "Stile"), ("ja", "スタイル")])
+@pytest.mark.parametrize(("locale", "word"), [("fr", "Chercher sur le Hub"), ("ja", "スタイル")])
 def test_the_tab_speaks_the_users_language(server, drive, locale: str, word: str) -> None:
     seen = drive(server, "languages", locale=locale)
     assert word in seen["texts"]
