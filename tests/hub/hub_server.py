@@ -58,6 +58,8 @@ class HubServer:
         self.requests: list[Request] = []
         self.cut_after: int | None = None
         """Drop the connection after so many bytes of a body; once."""
+        self.gone = False
+        """Hang up on everybody, as without a network."""
         self.ignores_range = False
         self.lies_about_total = 0
         self.status: int | None = None
@@ -218,6 +220,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
     def _answer(self) -> None:
+        if self.hub.gone:
+            self.close_connection = True
+            self.connection.close()
+            return
         path = unquote(urlsplit(self.path).path)
         self.asked = Request(self.command, path, self.headers.get("Range"), self.headers.get("Authorization"))
         self.hub.requests.append(self.asked)

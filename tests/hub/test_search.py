@@ -55,6 +55,9 @@ def test_offline_and_without_a_server_the_user_learns_what_to_do(published, monk
     with pytest.raises(DownloadError, match="501") as caught:
         search_styles()
     assert caught.value.do
+    published.status, published.gone = None, True
+    with pytest.raises(DownloadError, match="could not be searched"):
+        search_styles()
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match="could not be searched"):
         search_styles()

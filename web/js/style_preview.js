@@ -130,7 +130,7 @@ export class StylePreview {
       }
       await app.refreshComboInNodes?.();
       Object.assign(card, { place: "local", model: model ?? card.model });
-      if (this.card === card) this.paint();
+      if (this.card === card) this.show(card);
       return true;
     } finally {
       deaf();
