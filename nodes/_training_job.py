@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,17 @@ class Job:
     """More paintings."""
 
 
-def new_model(widgets: Mapping[str, Any]) -> Job:
-    """Train a network from nothing."""
+def new_model(widgets: Mapping[str, Any], start: StyleModel | None = None) -> Job:
+    """Train a network from random weights, or from those of `start`."""
 
     def make(args: TrainArgs, folder: Path) -> StyleTask:
+        from ..core.checkpoints import save_checkpoint
         from ..trainers.methods import make_task
 
+        if start is not None:
+            name = start.spec.title if _file_name.is_plain(start.spec.title) else "model"
+            path = folder / "start" / f"{name}.safetensors"
+            args = replace(args, start_from=save_checkpoint(start, path, dtype=None))
         return make_task(args)
 
     text, folders = widgets["style_folder"].strip(), ()

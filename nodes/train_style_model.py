@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..trainers.args import METHODS, UPSAMPLINGS, TrainArgs
 from . import _training, _training_inputs, _training_job, _types
+from ._hosted_model import HostedModel
 
 
 class TrainStyleModel(io.ComfyNode):
@@ -79,6 +80,14 @@ class TrainStyleModel(io.ComfyNode):
                     tooltip="nearest is cleanest. transposed is the original's, and may leave a checkerboard.",
                 ),
                 *_training_inputs.advanced_inputs(),
+                _types.StyleModelType.Input(
+                    "start_from",
+                    optional=True,
+                    tooltip=(
+                        "A model to start from instead of random weights, of the same network, upsampling and kind: it "
+                        "learns the new painting much sooner. in and cin start from one another, cin-starter too."
+                    ),
+                ),
             ],
             outputs=_training_inputs.training_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -86,7 +95,14 @@ class TrainStyleModel(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, style_images: dict[str, Any], photos: Any = None, **widgets: Any) -> io.NodeOutput:
+    def execute(
+        cls,
+        style_images: dict[str, Any],
+        photos: Any = None,
+        start_from: HostedModel | None = None,
+        **widgets: Any,
+    ) -> io.NodeOutput:
         """Train, save, show."""
         styles = _training_job.named_pictures(style_images, widgets)
-        return _training.train(_training_job.new_model(widgets), styles, photos, widgets, cls.hidden.unique_id)
+        job = _training_job.new_model(widgets, start_from.model if start_from is not None else None)
+        return _training.train(job, styles, photos, widgets, cls.hidden.unique_id)

@@ -181,8 +181,6 @@ def _tell(callbacks: tuple[Callback, ...], progress: Progress, shard: Shard) -> 
 def recorded(args: RunArgs) -> dict[str, Any]:
     """The options of a run as the file keeps them: no paths of this machine."""
     kept = {field.name: getattr(args, field.name) for field in fields(args)}
-    if kept.get("start_from") is not None:
-        kept["start_from"] = kept["start_from"].name
     return {name: value for name, value in kept.items() if isinstance(value, str | int | float) and name not in LENGTH}
 
 

@@ -61,13 +61,14 @@ class BalancedTask:
         """A second network with these weights, and its description."""
         network = build_network(self.architecture, self.hyperparameters)
         network.load_state_dict(weights)
+        start = self.args.start_from
         spec = ModelSpec(
             self.architecture,
             self.hyperparameters,
             styles=self.styles(),
             title=self.args.out.stem,
             license=self.args.model_license,
-            provenance=dict(record),
+            provenance={**record, **({} if start is None else {"start_from": start.name})},
         )
         return StyleModel(network, spec)
 

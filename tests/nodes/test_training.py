@@ -90,6 +90,16 @@ def test_a_painting_becomes_a_model_that_is_listed(train, photos, host) -> None:
     assert not list((host.models.parents[1] / "temp").iterdir())
 
 
+def test_a_run_starts_from_a_wired_model(train, photos) -> None:
+    first = train(photos=photos, filename="first")[0]
+    second = train(photos=photos, filename="second", start_from=first, steps=1, learning_rate=1e-9)[0]
+    before, after = first.model.network.state_dict(), second.model.network.state_dict()
+    assert all(torch.allclose(after[name], tensor, atol=1e-3) for name, tensor in before.items())
+    assert second.model.spec.provenance["start_from"] == "first.safetensors"
+    with pytest.raises(TrainingError, match="cannot start from"):
+        train(photos=photos, filename="third", start_from=first, network="small 16-48-96")
+
+
 def test_the_pictures_reach_the_trainer_unchanged(train, photos, monkeypatch, host) -> None:
     """Independent truth: 8-bit pictures come back from the files bit for bit, in the order of the batch."""
     exact = (photos * 255).round() / 255
