@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from brushwork.trainers.interrupt import InterruptBetweenSteps
 from brushwork.trainers.loop import crop_side, run, train
 from brushwork.trainers.state import state_path
 from PIL import Image
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -80,6 +84,24 @@ def test_resumed_is_bit_equal_to_uninterrupted(args: TrainArgs, stop_at: int, si
     with pytest.raises(Stop):
         train(part, callbacks=(interrupt,))
     assert part.out.exists(), "what was learned is kept"
+    resumed = weights(train(part, resume=True))
+    assert all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(args: TrainArgs, tmp_path: Path) -> None:
+    whole = weights(train(args))
+    part = replace(args, out=args.out.with_name("part.safetensors"), save_every_s=0.0)
+    (tmp_path / "args").write_bytes(pickle.dumps(part))
+    program = f"""
+import os, pickle, sys
+sys.path.insert(0, {str(TESTS)!r})
+import conftest
+from brushwork.trainers.loop import train
+train(pickle.load(open(sys.argv[1], "rb")), callbacks=(lambda p: p.step == 4 and os._exit(9),))
+"""
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "args")], check=False)
+    assert killed.returncode == 9
+    assert load_checkpoint(part.out).spec.provenance["steps"] == 3, "of the step that died nothing was saved"
     resumed = weights(train(part, resume=True))
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
 
