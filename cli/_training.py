@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 CREDIT_KEYS = ("title", "attribution", "license")
 
 
-def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int, half_size: float) -> None:
+def add_run_options(
+    parser: argparse.ArgumentParser, *, size_px: int, batch: int, half_size: float, learning_rate: float = 1e-3
+) -> None:
     """Options of every run of the loop."""
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folder of ordinary photos")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.safetensors")
@@ -37,7 +39,9 @@ def add_run_options(parser: argparse.ArgumentParser, *, size_px: int, batch: int
         help=f"of the run trains on crops of half the side, four times as many in its time ({half_size})",
     )
     parser.add_argument("--batch", type=int, default=batch, help=f"photos per step ({batch})")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak; it falls along a cosine (0.001)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=learning_rate, help=f"peak; it falls along a cosine ({learning_rate:g})"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--float32", action="store_true", help="no bfloat16, where it would be used because it is fast")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default auto")

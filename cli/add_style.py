@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("model", metavar="MODEL", help="id or file of a model with conditional instance norm")
     parser.add_argument("--style", nargs=1, type=Path, required=True, metavar="PICTURE", help="the painting")
-    add_run_options(parser, size_px=256, batch=4, half_size=0.5)
+    add_run_options(parser, size_px=256, batch=4, half_size=0.5, learning_rate=0.01)
     add_style_options(parser)
     parser.set_defaults(run=run)
 

@@ -100,12 +100,16 @@ def learning_inputs(filename: str) -> list[io.Input]:
     ]
 
 
-def advanced_inputs() -> list[io.Input]:
-    """The knobs of the loop, for those who compare."""
+def advanced_inputs(learning_rate: float = TrainArgs.learning_rate) -> list[io.Input]:
+    """The knobs of the loop, for those who compare.
+
+    Args:
+        learning_rate: The default.
+    """
     return [
         io.Float.Input(
             "learning_rate",
-            default=TrainArgs.learning_rate,
+            default=learning_rate,
             min=0.00001,
             max=0.1,
             step=0.0001,

@@ -35,7 +35,7 @@ class AddStyle(io.ComfyNode):
                     tooltip="Name of the new style in the model. Empty: the filename.",
                 ),
                 *_training_inputs.learning_inputs("my-styles"),
-                *_training_inputs.advanced_inputs(),
+                *_training_inputs.advanced_inputs(learning_rate=0.01),
             ],
             outputs=_training_inputs.training_outputs(),
             hidden=[io.Hidden.unique_id],

@@ -84,8 +84,9 @@ class TrainStyleModel(io.ComfyNode):
                     "start_from",
                     optional=True,
                     tooltip=(
-                        "A model to start from instead of random weights, of the same network, upsampling and kind: it "
-                        "learns the new painting much sooner. in and cin start from one another, cin-starter too."
+                        "A model to start from instead of random weights, with the same network or a narrower one and "
+                        "the same upsampling: the new painting is learned much sooner. in, vanilla and cin start from "
+                        "one another; cin-starter suits them all."
                     ),
                 ),
             ],

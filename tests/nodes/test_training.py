@@ -97,7 +97,7 @@ def test_a_run_starts_from_a_wired_model(train, photos) -> None:
     assert all(torch.allclose(after[name], tensor, atol=1e-3) for name, tensor in before.items())
     assert second.model.spec.provenance["start_from"] == "first.safetensors"
     with pytest.raises(TrainingError, match="cannot start from"):
-        train(photos=photos, filename="third", start_from=first, network="small 16-48-96")
+        train(photos=photos, filename="third", start_from=first, upsampling="bilinear")
 
 
 def test_the_pictures_reach_the_trainer_unchanged(train, photos, monkeypatch, host) -> None:
