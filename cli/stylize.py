@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ EXAMPLES = """examples:
   brushwork stylize *.png -o out/ --model candy.model --strength 0.6
   brushwork stylize photo.jpg -o out.png --mix starry-night=0.5 the-scream=0.5
 """
+
+
+BAR = "{percentage:3.0f}% |{bar}| {n:.2f} of {total} pictures, {elapsed}, {remaining} left"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -68,6 +72,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default %(default)s")
     parser.add_argument(
+        "--max-memory",
+        metavar="SIZE",
+        help="memory that painting may take, such as 2GiB: larger pictures go through it in strips, and layers that do "
+        "not fit into files (default: what the machine can spare)",
+    )
+    parser.add_argument(
         "--style-size", type=_positive, metavar="PX", help="short side of the style picture; default: at most 512"
     )
     parser.add_argument(
@@ -90,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     """Stylize; 0, or 2 where some pictures were bad and are reported."""
     from ..core.color import check_color_mode
     from ..core.inference import Stylizer
+    from ..core.inference.memory import parse_bytes
     from ..core.inference.strength import check_strength
     from ..core.pictures.find import find_with_names
     from ._choice import Chooser
@@ -97,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     from .models import models_folders, progress_bar
 
     check_strength(args.strength)
+    max_memory = None if args.max_memory is None else parse_bytes(args.max_memory)
     check_color_mode(args.preserve_color)
     found = find_with_names(args.inputs)
     several = len(args.inputs) > 1 or len(found) > 1 or Path(args.inputs[0]).is_dir()
@@ -107,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("downloading") as download:
         chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
         model, style = chooser.choose(args.model, args.style, args.mix)
-    stylizer = Stylizer(model, args.device, args.precision)
+    stylizer = Stylizer(model, args.device, args.precision, max_memory=max_memory)
     failures = _paint_all(plan, stylizer, style, mask, args)
     if failures and len(plan) > 1:
         print(f"{failures} of {len(plan)} pictures could not be painted; see above.", file=sys.stderr)
@@ -124,17 +136,22 @@ def _paint_all(
 
     failures = 0
     # appears only on a terminal, and only for work of more than two seconds
-    with tqdm(total=len(plan), unit="picture", file=sys.stderr, disable=None, delay=2) as bar:
-        for path, target in plan.items():
+    with tqdm(total=len(plan), unit="picture", bar_format=BAR, file=sys.stderr, disable=None, delay=2) as bar:
+        for done, (path, target) in enumerate(plan.items()):
             try:
-                _paint(path, target, stylizer, style, mask, args)
+                _paint(path, target, stylizer, style, mask, args, lambda share, done=done: _show(bar, done + share))
             except ImageError as error:
                 failures += 1
                 bar.write(str(error), file=sys.stderr)
             else:
                 bar.write(str(target), file=sys.stdout)
-            bar.update()
+            _show(bar, done + 1)
     return failures
+
+
+def _show(bar: Any, done: float) -> None:
+    """Move a bar of pictures to where the work is, in hundredths."""
+    bar.update(round(done, 2) - bar.n)
 
 
 def _paint(
@@ -144,6 +161,7 @@ def _paint(
     style: StyleSelection,
     mask: Tensor | None,
     args: argparse.Namespace,
+    on_strip: Callable[[float], None],
 ) -> None:
     from ..core.images import shrink_longer_side
     from ..core.pictures import read_picture, write_picture
@@ -151,7 +169,9 @@ def _paint(
     picture = read_picture(path)
     image = picture.image if args.size is None else shrink_longer_side(picture.image, args.size)
     try:
-        painting = stylizer(image, style, args.strength, mask=mask, preserve_color=args.preserve_color)
+        painting = stylizer(
+            image, style, args.strength, mask=mask, preserve_color=args.preserve_color, on_strip=on_strip
+        )
     except (MemoryError, RuntimeError) as error:
         raise _out_of_memory(path, image, error) from error
     write_picture(replace(picture, image=painting), target, quality=args.quality)

@@ -32,6 +32,7 @@ MODELS_CHANGED = "brushwork.models_changed"
 """Message on which web/js/model_list.js reads the lists anew."""
 
 PREVIEW_SIDE_PX = 512
+PARTS_EVERY_S = 0.2
 PREVIEW_EVERY_S = 0.25
 
 
@@ -176,11 +177,20 @@ class Progress:
     def __init__(self, total: int) -> None:
         self._bar = comfy.utils.ProgressBar(max(1, total))
         self._shown = 0.0
+        self._told = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         """Show `done` of `total`. Raises ComfyUI's interrupt."""
         check_interrupt()
         self._bar.update_absolute(done, max(1, total))
+
+    def part(self, done: float, total: int) -> None:
+        """Show parts of a step, not more often than the eye can follow. Raises ComfyUI's interrupt."""
+        check_interrupt()
+        now = time.monotonic()
+        if now - self._told >= PARTS_EVERY_S:
+            self._told = now
+            self._bar.update_absolute(round(100 * done), 100 * max(1, total))
 
     def show(self, done: int, total: int, picture: Tensor, side_px: int = PREVIEW_SIDE_PX) -> None:
         """Show a picture (3 or 4, H, W), 0..1, beside the numbers; not more often than the eye can follow.
@@ -204,6 +214,9 @@ class Shown(Protocol):
     def __call__(self, done: int, total: int) -> None:
         """Done of total; raises ComfyUI's interrupt."""
 
+    def part(self, done: float, total: int) -> None:
+        """The same within a step."""
+
     def show(self, done: int, total: int, picture: Tensor) -> None:
         """The same with a picture (3 or 4, H, W), 0..1."""
 
@@ -212,6 +225,10 @@ class OnlyCancel:
     """A `Shown` for one picture among many, whose bar counts the pictures: it only looks for cancel."""
 
     def __call__(self, done: int, total: int) -> None:
+        """Raise ComfyUI's interrupt."""
+        check_interrupt()
+
+    def part(self, done: float, total: int) -> None:
         """Raise ComfyUI's interrupt."""
         check_interrupt()
 

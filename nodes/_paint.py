@@ -57,6 +57,7 @@ def paint(
                 mask=None if mask is None else _rows(mask, rows, batch, "masks"),
                 preserve_color=preserve_color,
                 progress=lambda done, _: bar(rows.start + done, batch),
+                on_strip=lambda share: bar.part(rows.start + share * (rows.stop - rows.start), batch),
             )
 
         try:

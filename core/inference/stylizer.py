@@ -24,6 +24,9 @@ from .style_cache import StyleCache
 ProgressFn = Callable[[int, int], None]
 """Called with (pictures done, pictures in all) after every picture. What it raises ends the run."""
 
+StripFn = Callable[[float], None]
+"""Called after every few rows of every layer with the share of the batch that is done, 0..1; raising ends the run."""
+
 PIXELS_AT_ONCE = 1 << 20
 """Pictures share a forward pass only while they are together no larger than this."""
 
@@ -78,6 +81,7 @@ class Stylizer:
         preserve_color: ColorMode = "none",
         controls: Controls = NEUTRAL,
         progress: ProgressFn | None = None,
+        on_strip: StripFn | None = None,
     ) -> Tensor:
         """Stylize a batch of pictures.
 
@@ -92,6 +96,7 @@ class Stylizer:
             preserve_color: none | luminance | histogram | coral, see core/color.py.
             controls: Everything else that can be set, see core/inference/controls.py.
             progress: See `ProgressFn`.
+            on_strip: See `StripFn`.
 
         Returns:
             New tensor (B, 3 or 4, H, W), finite, 0..1, in the photo's dtype and on its device.
@@ -120,7 +125,8 @@ class Stylizer:
             if strength > 0:
                 content = rgb[rows]
                 here = strength if places is None else strength * _rows_of_mask(places, rows)
-                painting = self._paint(content, _rows_of(code, rows), here, mode, controls).to(content)
+                tell = None if on_strip is None else _share_of(on_strip, rows, batch)
+                painting = self._paint(content, _rows_of(code, rows), here, mode, controls, tell).to(content)
                 where = None if reach is None else _rows_of_mask(reach, rows)
                 rgb[rows] = painting if where is None else composite(content, painting, where)
             if progress is not None:
@@ -129,7 +135,13 @@ class Stylizer:
         return result
 
     def _paint(
-        self, content: Tensor, code: StyleCode | None, strength: Strength, mode: ColorMode, controls: Controls
+        self,
+        content: Tensor,
+        code: StyleCode | None,
+        strength: Strength,
+        mode: ColorMode,
+        controls: Controls,
+        on_strip: StripFn | None,
     ) -> Tensor:
         """(B, 3, H, W) → painting at a strength, float32 or better, on the network's device."""
         work = torch.promote_types(self.dtype, torch.float32)
@@ -141,7 +153,7 @@ class Stylizer:
             if factor == 0:
                 return photo
             own = strength * factor
-            painting = self.painter.paint(photo, weaken_code(self.model, code, own))
+            painting = self.painter.paint(photo, weaken_code(self.model, code, own), on_strip)
             painting = preserve_color(give_exposure(painting, photo, own), photo, mode)
             return blend(photo, painting, own, inner=inner)
 
@@ -153,6 +165,11 @@ class Stylizer:
     def _pictures_at_once(self, photo: Tensor) -> int:
         pixels = photo.shape[-2] * photo.shape[-1]
         return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
+
+
+def _share_of(on_strip: StripFn, rows: slice, batch: int) -> StripFn:
+    """The share of a batch, from that of some of its pictures."""
+    return lambda share: on_strip((rows.start + share * (rows.stop - rows.start)) / batch)
 
 
 def _rows_of_mask(mask: Tensor, rows: slice) -> Tensor:

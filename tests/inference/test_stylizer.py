@@ -197,3 +197,17 @@ def test_instance_norm_discards_contrast_and_batch_norm_does_not(make_fixed, nor
     stylizer = Stylizer(make_fixed(norm), "cpu")
     difference = (stylizer(photo) - stylizer(faint)).abs().max()
     assert (difference <= 1 / 255) == (norm == "instance")
+
+
+def test_strips_tell_the_share_of_the_batch_that_is_done(fixed):
+    shares: list[float] = []
+    Stylizer(fixed, "cpu")(torch.rand(3, 3, 24, 20), on_strip=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert len(shares) >= 3 * 8, "at least one strip for every layer of every picture"
+
+    def cancel(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Stylizer(fixed, "cpu")(torch.rand(1, 3, 24, 20), on_strip=cancel)
