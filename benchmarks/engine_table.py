@@ -3,9 +3,9 @@
     python benchmarks/engine_table.py --examples DIR --msg-net DIR --adain DIR [--sizes 512 1024] -o OUT.json
 
 The folders hold the references' own code: pytorch/examples' `transformer_net.py`, zhanghang1989's `net.py` of MSG-Net,
-naoto0804's `net.py` and `function.py` of AdaIN. A method whose folder is left out is left out. Every side is a process of
-its own, with the same random weights, as its users would run it; they take turns, and medians are compared. The style is
-encoded before the clock starts. The first picture of every size is not counted.
+naoto0804's `net.py` and `function.py` of AdaIN. A method whose folder is left out is left out. Every side is a process
+of its own, with the same random weights, as its users would run it; they take turns, and medians are compared. The
+style is encoded before the clock starts. The first picture of every size is not counted.
 
 `peak` is the arithmetic peak: what a 3×3 convolution of 128 channels reaches on this machine in that precision; a share
 above 100 % is possible, since rewritten layers multiply less than the network on paper, which is what is counted.
