@@ -54,6 +54,20 @@ def test_every_picture_is_a_step_and_previews_are_small(stylize, host) -> None:
     assert host.room[0] >= 600 * 1200 * 900
 
 
+def test_strips_move_the_bar_and_cancel_works_between_them(stylize, host, interrupted, monkeypatch) -> None:
+    monkeypatch.setattr(importlib.import_module("brushwork.nodes._host"), "PARTS_EVERY_S", 0.0)
+    stylize("fixed", photos(2))
+    within = [value / total for value, total in host.steps]
+    assert within == sorted(within)
+    assert len(within) > 10
+    assert within[-1] == 1
+
+    host.interrupt_after = len(host.steps) + 3
+    with pytest.raises(interrupted):
+        stylize("fixed", photos(1))
+    assert host.steps[-1][0] < host.steps[-1][1]
+
+
 def test_an_interrupt_ends_the_run_after_the_picture_it_fell_in(stylize, host, interrupted, hosted) -> None:
     host.interrupt_after = 2
     with pytest.raises(interrupted):
