@@ -17,6 +17,7 @@ DONE, OUR_FAULT, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "stylize": "repaint photos in a style",
     "grid": "styles × strengths of a photo in one labelled picture",
+    "video": "repaint a film, without flicker",
     "demo": "contact sheet of all bundled styles, offline",
     "models": "list, get and verify models",
     "train": "train a style network",

@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_outputs(found, args.out, several=several)
     if not args.overwrite:
         plan = {path: target for path, target in plan.items() if not target.exists()}
-    mask = None if args.mask is None else _read_mask(args.mask)
+    mask = None if args.mask is None else read_mask(args.mask)
     with progress_bar("downloading") as download:
         chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
         model, style = chooser.choose(args.model, args.style, args.mix)
@@ -193,7 +193,7 @@ def _out_of_memory(path: Path, image: Tensor, error: Exception) -> Exception:
     )
 
 
-def _read_mask(path: Path) -> Tensor:
+def read_mask(path: Path) -> Tensor:
     """Luminance of a picture, (H, W); transparent counts as black."""
     from ..core.color import luminance
     from ..core.images import split_alpha

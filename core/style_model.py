@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .architectures import ARCHITECTURES, StyleCode, StyleKind, StyleNetwork
+from .architectures._statistics import painting_pass
 from .errors import StyleError
 from .images import check_image, pad_to_side
 from .masks import check_mask, convex, resize_mask
@@ -115,7 +116,8 @@ class StyleModel:
         if code is not None and isinstance(code.alpha, Tensor):
             alpha = resize_mask(code.alpha.float(), height, width)
             code = replace(code, alpha=pad_to_side(alpha, self.network.min_side))
-        out = self.network(self._to_inside(padded), code)[..., :height, :width]
+        with painting_pass():
+            out = self.network(self._to_inside(padded), code)[..., :height, :width]
         out = self.spec.normalization.decode(out.to(content.device, torch.promote_types(out.dtype, torch.float32)))
         return torch.nan_to_num(out, nan=0.0).clamp(0, 1).to(content.dtype)
 

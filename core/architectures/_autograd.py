@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ._statistics import StatisticsHook, active_hook
+
 
 class _ReflectPad(torch.autograd.Function):
     @staticmethod
@@ -116,8 +118,23 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
         weight, bias = x.new_ones(1, x.shape[1]), x.new_zeros(1, x.shape[1])
     if torch.is_grad_enabled() and weight is not None and bias is not None:
         return _InstanceNorm.apply(x, weight, bias, eps)
+    hook = active_hook()
+    if hook is not None:
+        return _hooked_instance_norm(x, weight, bias, eps, hook)
     work = torch.promote_types(x.dtype, torch.float32)
     normalized = F.instance_norm(x.to(work), eps=eps)
     if weight is None or bias is None:
         return normalized.to(x.dtype)
     return torch.addcmul(_wide(bias, normalized), normalized, _wide(weight, normalized)).to(x.dtype)
+
+
+def _hooked_instance_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, hook: StatisticsHook
+) -> Tensor:
+    """The same with statistics that pass through a hook on their way."""
+    work = x.to(torch.promote_types(x.dtype, torch.float32))
+    variance, mean = torch.var_mean(work, dim=(2, 3), correction=0)  # (B, C)
+    mean, deviation = hook(mean, (variance + eps).sqrt())
+    scale = deviation.reciprocal() if weight is None else weight / deviation
+    shift = -mean * scale if bias is None else bias - mean * scale
+    return torch.addcmul(_wide(shift, work), work, _wide(scale, work)).to(x.dtype)

@@ -21,6 +21,7 @@ from ._base import StyleCode, StyleKind, StyleNetwork
 from ._field import StyleField
 from ._layers import Conv2d
 from ._mixing import mix, need_style, style_maps
+from ._statistics import active_hook
 from .vgg import LAYERS_19, VGGConfig, VGGFeatures, cut_widths, full_widths
 
 REFERENCE_ENCODER = VGGConfig(cut_widths(full_widths(LAYERS_19), "relu4_1"), "reflect", ceil_pool=True, input_conv=True)
@@ -75,6 +76,9 @@ def adaptive_instance_normalization(content: Tensor, mean: Tensor, std: Tensor) 
     """
     work = content.to(torch.promote_types(content.dtype, torch.float32))
     own_mean, own_std = calc_mean_std(work, ADAIN_EPS)
+    hook = active_hook()
+    if hook is not None:
+        own_mean, own_std = (part[:, :, None, None] for part in hook(own_mean[:, :, 0, 0], own_std[:, :, 0, 0]))
     return ((work - own_mean) / own_std * std.to(work.dtype) + mean.to(work.dtype)).to(content.dtype)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..architectures import StyleCode
+from ..architectures._statistics import hook_wanted
 from ..errors import BrushworkError
 from ..style_model import StyleModel
 from .device import model_on
@@ -70,7 +71,8 @@ class Painter:
         """
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
-        if engine is None or not engine.paints(code):
+        # smoothed statistics of a film are kept by the network's own layers
+        if engine is None or hook_wanted() or not engine.paints(code):
             return self.plain.paint(photo, code)
         plans = self.plans(*photo.shape[-2:])
         for index, plan in enumerate(plans):

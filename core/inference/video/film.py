@@ -1,0 +1,58 @@
+"""A painter of whole films: what VideoStylizer needs besides the frame, decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from ...color import ColorMode
+from ...style_model import StyleSelection
+from .keyframes import StyleCurve
+from .stylizer import VideoStylizer
+
+
+class FilmPainter:
+    """Frame and number → painting, by a curve or in one style. Fits `core.videos.FramePainter`.
+
+    Args:
+        video: Paints the frames.
+        style: As `Stylizer` takes it, where there is no curve.
+        strength: 0..1, where there is no curve.
+        curve: Style and strength over the frames.
+        selection: Weights of the curve → what `Stylizer` takes.
+        mask: Where to paint, the same in all frames.
+        preserve_color: See core/color.py.
+    """
+
+    def __init__(
+        self,
+        video: VideoStylizer,
+        style: StyleSelection = None,
+        strength: float = 1.0,
+        *,
+        curve: StyleCurve | None = None,
+        selection: Callable[[Mapping[str, float]], StyleSelection] | None = None,
+        mask: Tensor | None = None,
+        preserve_color: ColorMode = "none",
+    ) -> None:
+        self.video, self.style, self.strength = video, style, strength
+        self.curve, self.selection = curve, selection or dict
+        self.mask = mask
+        self.preserve_color: ColorMode = preserve_color
+
+    def __call__(self, frame: Tensor, index: int) -> Tensor:
+        """Paint the next frame (1, 3, H, W), number `index` from 0."""
+        style, strength = self.style, self.strength
+        if self.curve is not None:
+            weights, strength = self.curve.at(index)
+            style = self.selection(weights) if weights else None
+        return self.video(frame, style, strength, mask=self.mask, preserve_color=self.preserve_color)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The VideoStylizer's."""
+        return self.video.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from there."""
+        self.video.load_state_dict(state)

@@ -1,0 +1,185 @@
+"""VideoStylizer: frame after frame, painted so that the paint stays on what it was painted on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...color import ColorMode
+from ...images import check_image, resize_image, split_alpha
+from ...masks import check_mask, composite, resize_mask
+from ...style_model import StyleLayer, StyleSelection
+from ..strength import blend_weight, check_strength
+from ..stylizer import Stylizer
+from .anchor import CELL_PX, Anchor
+from .blend import blend_paint
+from .flow import lucas_kanade_flow
+from .raft import cached_raft, load_raft
+from .scene_cut import cut_score
+from .statistics import SmoothedStatistics
+from .temporal import TemporalOptions
+from .warp import confidence, resize_flow, warp
+
+FLOW_SIDE_PX = 640
+"""Motion is estimated on frames scaled down to this longer side: half a pixel of a 1080p frame is still seen."""
+
+FlowFn = Callable[[Tensor, Tensor], Tensor]
+
+
+class VideoStylizer:
+    """Paints frames in order. Three things make them a film:
+
+    1. Instance-norm statistics smoothed over frames (`SmoothedStatistics`).
+    2. The last painting, moved along the optical flow of the photos, is mixed into the new one where forward and
+       backward flow agree and the photo has not changed (`confidence`), band by band (`blend_paint`).
+    3. The network's grid of cells travels with the camera (`Anchor`).
+
+    A scene cut forgets all of it.
+
+    Args:
+        stylizer: Paints single frames.
+        options: How much of each.
+
+    Raises:
+        WeightsNotFoundError: `flow` is `raft` and its weights are not here.
+    """
+
+    def __init__(self, stylizer: Stylizer, options: TemporalOptions | None = None) -> None:
+        self.stylizer = stylizer
+        self.options = options or TemporalOptions()
+        self.cuts = 0
+        """Scene cuts so far."""
+        self._statistics = SmoothedStatistics(self.options.smooth)
+        self._photo: Tensor | None = None
+        self._painting: Tensor | None = None
+        self._anchor = Anchor()
+        self._flow = _choose_flow(self.options.flow, stylizer.device) if self.options.blend else lucas_kanade_flow
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is the first of a shot."""
+        self._statistics.reset()
+        self._anchor.reset()
+        self._photo = self._painting = None
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        frame: Tensor,
+        style: StyleSelection = None,
+        strength: float = 1.0,
+        *,
+        mask: Tensor | None = None,
+        preserve_color: ColorMode = "none",
+    ) -> Tensor:
+        """Paint the next frame.
+
+        Args:
+            frame: (1, 3 or 4, H, W), floating point, 0..1, any device. Another size than before is a cut.
+            style: As `Stylizer` takes it; may change from frame to frame, slowly or at once.
+            strength: 0..1.
+            mask: Where to paint, of this frame.
+            preserve_color: See core/color.py.
+
+        Returns:
+            New tensor of the frame's shape, dtype and device, 0..1.
+
+        Raises:
+            ImageError, StyleError, ConfigError: As `Stylizer`.
+        """
+        frame = check_image(frame, "frame", channels=(3, 4))
+        strength = check_strength(strength)
+        if not self.options.active or strength == 0:
+            self.reset()
+            return self.stylizer(frame, style, strength, mask=mask, preserve_color=preserve_color)
+        photo = _small(split_alpha(frame)[0].to(self.stylizer.device, torch.float32))
+        before = self._photo
+        if before is not None and (before.shape != photo.shape or cut_score(before, photo) > self.options.cut):
+            self.cuts += 1
+            self.reset()
+        motion = self._motion(photo, *frame.shape[-2:]) if self.options.blend else None
+        painted = self._paint(frame, style, strength, mask, preserve_color)
+        if self.options.blend:
+            rgb, _ = split_alpha(painted)
+            if motion is not None and self._painting is not None:
+                back, trust = motion
+                share = trust * (self.options.blend * blend_weight(strength, inner=True))
+                if mask is not None:
+                    share = share * resize_mask(check_mask(mask).to(share), *frame.shape[-2:])
+                past = warp(self._painting, back, mode="bicubic").clamp(0, 1)
+                rgb.copy_(blend_paint(rgb.to(past), past, share))
+            self._painting = rgb.to(self.stylizer.device, torch.float32, copy=True)
+        self._photo = photo
+        return painted
+
+    def _motion(self, photo: Tensor, height: int, width: int) -> tuple[Tensor, Tensor] | None:
+        """Flow from this frame to the last and how far to trust it, at full size; None in the first frame of a shot."""
+        if self._photo is None:
+            return None
+        back, forth = self._flow(torch.cat([photo, self._photo]), torch.cat([self._photo, photo])).split(1)
+        trust = confidence(photo, self._photo, back, forth)
+        trust = F.interpolate(trust, (height, width), mode="bilinear", align_corners=False)
+        back = resize_flow(back, height, width)
+        self._anchor.follow(back, trust)
+        return back, trust
+
+    def _paint(
+        self, frame: Tensor, style: StyleSelection, strength: float, mask: Tensor | None, preserve_color: ColorMode
+    ) -> Tensor:
+        """One frame, its statistics smoothed, the network's grid where the anchor wants it."""
+        smoothed = self._statistics.frame() if self.options.smooth else contextlib.nullcontext()
+        # masks of styles belong to the frame as it is, and mirroring needs more pixels than it adds
+        anchored = self.options.blend > 0 and not _by_place(style) and min(frame.shape[-2:]) > CELL_PX
+        with smoothed:
+            if not anchored:
+                return self.stylizer(frame, style, strength, mask=mask, preserve_color=preserve_color)
+            wide = self.stylizer(self._anchor.pad(frame), style, strength, preserve_color=preserve_color)
+        painted = self._anchor.crop(wide).contiguous()
+        if mask is None:
+            return painted
+        where = resize_mask(check_mask(mask).to(painted), *frame.shape[-2:])
+        return composite(frame, painted, where)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the next frame depends on, as tensors by name; on the Stylizer's device."""
+        state = {f"statistics.{name}": value for name, value in self._statistics.state_dict().items()}
+        state |= {"cuts": torch.tensor(self.cuts), "position": self._anchor.position}
+        if self._photo is not None:
+            state["photo"] = self._photo
+        if self._painting is not None:
+            state["painting"] = self._painting
+        return state
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state_dict` was taken: the same frames then give the same paintings."""
+        device = self.stylizer.device
+        self.cuts = int(state["cuts"])
+        self._anchor.position = state["position"].cpu()
+        self._photo, self._painting = (
+            state[name].to(device) if name in state else None for name in ("photo", "painting")
+        )
+        prefix = "statistics."
+        self._statistics.load_state_dict(
+            {name.removeprefix(prefix): value.to(device) for name, value in state.items() if name.startswith(prefix)}
+        )
+
+
+def _choose_flow(name: str, device: torch.device) -> FlowFn:
+    if name == "raft" or (name == "auto" and device.type != "cpu" and cached_raft() is not None):
+        return load_raft(device)
+    return lucas_kanade_flow
+
+
+def _small(frame: Tensor) -> Tensor:
+    height, width = frame.shape[-2:]
+    ratio = min(1.0, FLOW_SIDE_PX / max(height, width))
+    return resize_image(frame, max(1, round(height * ratio)), max(1, round(width * ratio)))
+
+
+def _by_place(style: StyleSelection) -> bool:
+    if style is None or isinstance(style, str | int | Tensor | Mapping):
+        return False
+    return any(isinstance(layer, StyleLayer) and layer.mask is not None for layer in style)

@@ -1,0 +1,81 @@
+"""Moving pictures along optical flow, and where that can be trusted."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PHOTOMETRIC_SIGMA = 0.08
+"""Mean difference of a colour channel, 0..1, at which the old paint has lost 63 % of its weight."""
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """Centres of the pixels in `grid_sample`'s coordinates: (1, H, W, 2), −1..1, dtype and device of `like`."""
+    y = (torch.arange(height, dtype=like.dtype, device=like.device) * 2 + 1) / height - 1
+    x = (torch.arange(width, dtype=like.dtype, device=like.device) * 2 + 1) / width - 1
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+
+
+def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear", grid: Tensor | None = None) -> Tensor:
+    """Give every pixel the value of `image` at the place that the flow points to.
+
+    Args:
+        image: (B, C, H, W), floating point.
+        flow: (B or 1, 2, H, W), displacement in pixels, right and down; outside the picture the border repeats.
+        mode: `bilinear` | `bicubic` | `nearest`. Bicubic keeps texture sharp over many resamplings, and may overshoot.
+        grid: `pixel_grid` of this size, if the caller has it already.
+
+    Returns:
+        (B, C, H, W), new tensor.
+    """
+    height, width = flow.shape[-2:]
+    grid = pixel_grid(height, width, flow) if grid is None else grid
+    to_grid = torch.tensor([2 / width, 2 / height], dtype=flow.dtype, device=flow.device)
+    there = grid + flow.movedim(1, -1) * to_grid
+    return F.grid_sample(image, there.expand(len(image), -1, -1, -1), mode, "border", align_corners=False)
+
+
+def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
+    """Flow (B, 2, h, w) at another resolution, its pixels counted there."""
+    if flow.shape[-2:] == (height, width):
+        return flow
+    factor = torch.tensor([width / flow.shape[-1], height / flow.shape[-2]], dtype=flow.dtype, device=flow.device)
+    resized = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+    return resized * factor.view(1, 2, 1, 1)
+
+
+def confidence(now: Tensor, before: Tensor, back: Tensor, forth: Tensor) -> Tensor:
+    """How far the past can be trusted, per pixel: 1 where it was seen before, 0 where it was hidden or has changed.
+
+    Three checks multiply:
+    1. Forward and backward flow return to where they began,
+       |w + f(x + w)|² < 0.01 (|w|² + |f(x + w)|²) + 0.5
+       (Sundaram, Brox, Keutzer 2010; Ruder et al. 2016, eq. 4), softened: half the bound still counts fully, twice
+       the bound not at all.
+    2. The flow points into the picture.
+    3. The photo looks the same there, exp(−(d / 0.08)²) of the difference d over a 3×3 neighbourhood: flow can return
+       to its start and be wrong both ways, and light can change.
+
+    Args:
+        now: Photo of this frame (1, 3, H, W), 0..1.
+        before: Photo of the frame before.
+        back: Flow from now to before, (1, 2, H, W).
+        forth: Flow from before to now.
+
+    Returns:
+        (1, 1, H, W), 0..1.
+    """
+    height, width = back.shape[-2:]
+    grid = pixel_grid(height, width, back)
+    returned = warp(forth, back, grid=grid)
+    error = (back + returned).square().sum(1, keepdim=True)
+    bound = 0.01 * (back.square() + returned.square()).sum(1, keepdim=True) + 0.5
+    consistent = ((2 - error / bound) / 1.5).clamp(0, 1)
+    there = grid.movedim(-1, 1) + back * torch.tensor([2 / width, 2 / height], dtype=back.dtype).view(1, 2, 1, 1).to(
+        back
+    )
+    inside = (there.abs() <= 1).all(1, keepdim=True)
+    difference = (now - warp(before, back, grid=grid)).abs().mean(1, keepdim=True)
+    difference = F.avg_pool2d(difference, 3, 1, 1, count_include_pad=False)
+    return consistent * inside * torch.exp(-(difference / PHOTOMETRIC_SIGMA).square())

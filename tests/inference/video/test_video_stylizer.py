@@ -1,0 +1,222 @@
+"""Frames that know of each other: neutral, smoothed, moved along, cut, resumed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from brushwork.core.architectures import build_network
+from brushwork.core.errors import ConfigError
+from brushwork.core.inference import StyleLayer, Stylizer
+from brushwork.core.inference.video import FilmPainter, Keyframe, StyleCurve, TemporalOptions, VideoStylizer
+from brushwork.core.inference.video.anchor import Anchor
+from brushwork.core.inference.video.blend import blend_paint
+from brushwork.core.inference.video.warp import warp
+from brushwork.core.spec import ModelSpec
+from brushwork.core.style_model import StyleModel
+
+_path = Path(__file__).resolve().parents[3] / "benchmarks" / "moving_scene.py"
+_spec = importlib.util.spec_from_file_location("moving_scene", _path)
+assert _spec
+assert _spec.loader
+moving_scene = importlib.util.module_from_spec(_spec)
+import sys  # noqa: E402
+
+sys.modules["moving_scene"] = moving_scene  # dataclasses look their module up
+_spec.loader.exec_module(moving_scene)
+
+
+def texture(seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    layers = [torch.rand(1, 3, 160 // s, 160 // s, generator=generator) for s in (2, 5, 16)]
+    return (sum(F.interpolate(layer, (160, 160), mode="bicubic") for layer in layers) / 3).clamp(0, 1)[0]
+
+
+@pytest.fixture
+def painter(make_fixed) -> Stylizer:
+    return Stylizer(make_fixed(), "cpu", "exact")
+
+
+@pytest.fixture
+def scene():
+    return moving_scene.MovingScene(texture(1), texture(2), 72, 96)
+
+
+NEUTRAL = TemporalOptions(blend=0, smooth=0)
+
+
+def test_neutral_is_bit_identical_to_single_frames(painter, scene) -> None:
+    video = VideoStylizer(painter, NEUTRAL)
+    for t in range(3):
+        assert torch.equal(video(scene.frame(t)), painter(scene.frame(t)))
+
+
+def test_strength_zero_is_the_film(painter, scene) -> None:
+    video = VideoStylizer(painter)
+    for t in range(3):
+        assert torch.equal(video(scene.frame(t), strength=0.0), scene.frame(t))
+
+
+def test_the_first_frame_is_painted_as_a_photo_where_nothing_is_blended(painter, scene) -> None:
+    video = VideoStylizer(painter, TemporalOptions(blend=0, smooth=0.9))
+    torch.testing.assert_close(video(scene.frame(0)), painter(scene.frame(0)), rtol=0, atol=1e-5)
+
+
+def test_statistics_are_exponential_means(painter, scene) -> None:
+    """With the first frame's statistics kept nearly whole, a brighter second frame is painted brighter.
+
+    Instance norm alone would take a change of light away: then both paintings are the same.
+    """
+    frame = scene.frame(0) * 0.5
+    lighter = frame * 1.5
+    alone = (painter(lighter) - painter(frame)).abs().mean()
+    video = VideoStylizer(painter, TemporalOptions(blend=0, smooth=0.9, cut=9))
+    first = video(frame)
+    second = video(lighter)
+    assert (second - first).abs().mean() > 5 * alone
+    again = video(lighter)
+    for _ in range(120):
+        again = video(lighter)
+    torch.testing.assert_close(again, painter(lighter), rtol=0, atol=2e-3)
+
+
+def test_style_pictures_are_encoded_without_the_films_statistics(scene) -> None:
+    config = {"width": 8, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 2}
+    network = build_network("msg_net", config)
+    model = StyleModel(network, ModelSpec("msg_net", config))
+    stylizer = Stylizer(model, "cpu", "exact")
+    video = VideoStylizer(stylizer, TemporalOptions(blend=0, smooth=0.9))
+    style = texture(3)[None]
+    torch.testing.assert_close(video(scene.frame(0), style), stylizer(scene.frame(0), style), rtol=0, atol=1e-4)
+
+
+def warping_error(frames: list[torch.Tensor], scene) -> float:
+    total = 0.0
+    for t in range(1, len(frames)):
+        flow, seen = scene.flow(t, t - 1)
+        difference = (frames[t] - warp(frames[t - 1], flow, mode="bicubic")).square().mean(1, keepdim=True)
+        total += float(difference[seen].mean())
+    return total / (len(frames) - 1)
+
+
+def test_paint_stays_on_what_it_was_painted_on(painter, scene) -> None:
+    frames = [scene.frame(t) for t in range(6)]
+    video = VideoStylizer(painter)
+    painted = [video(frame) for frame in frames]
+    assert video.cuts == 0
+    ratio = warping_error(painted, scene) / warping_error([painter(frame) for frame in frames], scene)
+    assert ratio < 0.5, f"warping error × {ratio:.2f}"
+
+
+def test_nothing_of_a_shot_shines_through_a_cut(painter, scene) -> None:
+    other = moving_scene.MovingScene(texture(8), None, 72, 96)
+    video = VideoStylizer(painter)
+    for t in range(3):
+        video(scene.frame(t))
+    after = video(other.frame(0))
+    assert video.cuts == 1
+    fresh = VideoStylizer(painter)
+    assert torch.equal(after, fresh(other.frame(0)))
+
+
+def test_without_detection_the_consistency_check_keeps_the_past_out(painter, scene) -> None:
+    other = moving_scene.MovingScene(texture(8), None, 72, 96)
+    video = VideoStylizer(painter, TemporalOptions(smooth=0, cut=9))
+    first = video(scene.frame(0))
+    after = video(other.frame(0))
+    alone = VideoStylizer(painter, TemporalOptions(smooth=0))
+    alone._anchor.position = video._anchor.position  # painted on the same grid
+    fresh = alone(other.frame(0))
+    assert video.cuts == 0
+    assert (after - fresh).abs().mean() < 0.1 * (first - fresh).abs().mean()
+
+
+def test_a_resumed_run_paints_the_same(painter, scene) -> None:
+    frames = [scene.frame(t) for t in range(5)]
+    whole = VideoStylizer(painter)
+    expected = [whole(frame) for frame in frames]
+    first = VideoStylizer(painter)
+    for frame in frames[:3]:
+        first(frame)
+    state = {name: value.clone() for name, value in first.state_dict().items()}
+    second = VideoStylizer(painter)
+    second.load_state_dict(state)
+    assert all(torch.equal(second(frame), wanted) for frame, wanted in zip(frames[3:], expected[3:], strict=True))
+
+
+def test_alpha_and_masks_are_kept(painter, scene) -> None:
+    video = VideoStylizer(painter)
+    alpha = torch.rand(1, 1, 72, 96)
+    mask = torch.zeros(72, 96)
+    mask[:, 48:] = 1
+    for t in range(3):
+        frame = torch.cat([scene.frame(t), alpha], 1)
+        painted = video(frame, mask=mask)
+        assert torch.equal(painted[:, 3:], alpha)
+        assert torch.equal(painted[..., :40], frame[..., :40])
+        assert (painted[:, :3, :, 56:] - frame[:, :3, :, 56:]).abs().mean() > 0.02
+
+
+def test_a_change_of_size_is_a_cut(painter) -> None:
+    video = VideoStylizer(painter)
+    video(torch.rand(1, 3, 40, 40))
+    assert video(torch.rand(1, 3, 48, 40)).shape == (1, 3, 48, 40)
+    assert video.cuts == 1
+    assert video(torch.rand(1, 3, 1, 1)).shape == (1, 3, 1, 1)
+
+
+def test_blending_keeps_the_contrast_of_strokes_that_do_not_coincide() -> None:
+    fresh, past = texture(11)[None], texture(12)[None]
+    mixed = blend_paint(fresh, past, torch.full((1, 1, 160, 160), 0.6))
+    plain = torch.lerp(fresh, past, 0.6)
+
+    def contrast(x: torch.Tensor) -> float:
+        return float((x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False)).std())
+
+    assert contrast(plain) < 0.8 * contrast(fresh)
+    assert contrast(mixed) > 0.88 * contrast(fresh)
+    untouched = blend_paint(fresh, past, torch.zeros(1, 1, 160, 160))
+    assert torch.equal(untouched, fresh)
+
+
+def test_the_anchor_holds_the_cells_on_the_scene() -> None:
+    """A pan of whole pixels is painted in the same strokes: what the network sees is the same up to the border."""
+    anchor = Anchor()
+    wide = torch.rand(1, 3, 40, 80)
+    places = []
+    before = 0
+    for x in (0, 3, 5, 10):  # the camera moves right, so the scene moves left
+        back = torch.zeros(1, 2, 40, 48)
+        back[:, 0] = x - before
+        before = x
+        anchor.follow(back, torch.ones(1, 1, 40, 48))
+        frame = wide[..., x : x + 48]
+        padded = anchor.pad(frame)
+        assert torch.equal(anchor.crop(padded), frame)
+        column = wide[:, :, :, 30]  # of the scene
+        found = [i for i in range(52) if torch.equal(padded[:, :, anchor._offset()[1] :, i][:, :, :40], column)]
+        places.append(found[0] % 4)
+    assert len(set(places)) == 1
+
+
+def test_curves_drive_the_styles(make_conditional, scene) -> None:
+    model = make_conditional("waves", "dots")
+    stylizer = Stylizer(model, "cpu", "exact")
+    curve = StyleCurve([Keyframe(0, {"waves": 1}), Keyframe(4, {"dots": 1}, strength=0.5)])
+
+    def layers(weights):
+        return [StyleLayer(name, weight) for name, weight in weights.items()]
+
+    film = FilmPainter(VideoStylizer(stylizer, NEUTRAL), curve=curve, selection=layers)
+    for t in range(5):
+        wanted = stylizer(scene.frame(t), {"waves": 1 - t / 4, "dots": t / 4}, 1 - t / 8)
+        torch.testing.assert_close(film(scene.frame(t), t), wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"blend": 1.0}, {"smooth": -0.1}, {"cut": float("nan")}, {"flow": "farneback"}])
+def test_options_out_of_range_are_explained(wrong) -> None:
+    with pytest.raises(ConfigError):
+        TemporalOptions(**wrong)
