@@ -123,8 +123,27 @@ def test_every_node_that_takes_a_picture_is_tested() -> None:
     assert painters - ELSEWHERE == set(PAINTERS)
 
 
-ELSEWHERE: set[str] = {"BrushworkStylizeVideo"}
-"""Tested with their own kind of input."""
+LOOKERS = {
+    "BrushworkStyleGrid": {"style_model": ["load", 0], "image": ["photos", 0], "strengths": "1", "paint_size": 64},
+    "BrushworkMeasureStylization": {"painting": ["photos", 0], "photo": ["plain", 0], "style_image": ["style", 0]},
+    "BrushworkReconstructFeatures": {"image": ["photos", 0], "steps": 2, "size": 64},
+}
+"""Nodes whose picture has a size of its own."""
+
+ELSEWHERE = {"BrushworkStylizeVideo", *LOOKERS}
+
+
+@pytest.mark.parametrize("node", LOOKERS)
+def test_the_nodes_that_look_take_batches_and_alpha(server, node: str) -> None:
+    task = graph(server, "BrushworkStylize", 65, 49, batch=3, alpha=True, mask=False, listed=False)
+    task["style"] = {"class_type": "BrushworkSamplePhoto", "inputs": {"photo": "coffee"}}
+    values = {**defaults(server, node), **LOOKERS[node]}
+    if "encoder" in values:
+        values["encoder"] = "tiny-encoder.safetensors"
+    task["node"] = {"class_type": node, "inputs": values}
+    task["save"]["inputs"]["images"] = ["node", 1 if node == "BrushworkMeasureStylization" else 0]
+    entry, _ = server.run(task)
+    assert all(min(size) > 8 for size in sizes(server, entry))
 
 
 def test_publish_shows_any_photos(server) -> None:

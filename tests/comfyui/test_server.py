@@ -12,22 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.comfyui
 
-NODES = {
-    "BrushworkLoadStyleModel",
-    "BrushworkStylize",
-    "BrushworkAdaINStylize",
-    "BrushworkCoMatchStylize",
-    "BrushworkCINStyleMix",
-    "BrushworkStyleLayer",
-    "BrushworkPreserveColor",
-    "BrushworkSaveStyleModel",
-    "BrushworkTrainStyleModel",
-    "BrushworkAddStyle",
-    "BrushworkSamplePhoto",
-    "BrushworkGetStyle",
-    "BrushworkPublishStyle",
-    "BrushworkStylizeFolder",
-}
+NODES = set(json.loads((Path(__file__).parents[1] / "nodes" / "node_schemas.json").read_text(encoding="utf-8")))
 INTERRUPTED_BATCH = 60
 
 
