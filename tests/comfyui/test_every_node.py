@@ -139,7 +139,7 @@ def test_the_nodes_that_look_take_batches_and_alpha(server, node: str) -> None:
     task["style"] = {"class_type": "BrushworkSamplePhoto", "inputs": {"photo": "coffee"}}
     values = {**defaults(server, node), **LOOKERS[node]}
     if "encoder" in values:
-        values["encoder"] = "tiny-encoder.safetensors"
+        values["encoder"] = "compact"
     task["node"] = {"class_type": node, "inputs": values}
     task["save"]["inputs"]["images"] = ["node", 1 if node == "BrushworkMeasureStylization" else 0]
     entry, _ = server.run(task)
