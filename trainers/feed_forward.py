@@ -16,7 +16,7 @@ from ..core.architectures import StyleCode, StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
 from ..core.images import resize_short_side
 from ..core.losses import PerceptualLoss, StyleTargets, total_variation_loss
-from ..core.spec import StyleInfo
+from ..core.spec import IDENTITY, StyleInfo
 from ..core.style_model import StyleModel
 from .args import STROKE_SUFFIXES, TrainArgs
 from .data import PhotoBatches, read_rgb
@@ -107,15 +107,19 @@ class FeedForwardTask(BalancedTask):
         return [painting.name for painting in self.paintings]
 
     def nearest_style(self, model: StyleModel, painting: int) -> int:
-        """Index of the style of `model` whose pictures have the least style loss against a painting of this run."""
+        """Index of the style of `model` whose pictures have the least style loss against a painting of this run.
+
+        Never the identity: from there a painting is learned as slowly as from nothing.
+        """
         photos = self.batches.sample(NEAREST_PHOTOS).to(self.args.device)
         content = self.loss.content_targets(photos)
         index = torch.full((len(photos),), painting, dtype=torch.long, device=photos.device)
-        losses = [
-            float(self.loss(model(photos, name), content, self.targets, index).style.mean())
-            for name in model.spec.style_names
-        ]
-        return min(range(len(losses)), key=losses.__getitem__)
+        losses = {
+            place: float(self.loss(model(photos, name), content, self.targets, index).style.mean())
+            for place, name in enumerate(model.spec.style_names)
+            if name != IDENTITY
+        }
+        return min(losses, key=losses.__getitem__, default=0)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""

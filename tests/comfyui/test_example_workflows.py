@@ -17,7 +17,7 @@ TO_FETCH = {"21styles.model"}
 
 STAND_INS = {
     "cin-starter": "tiny-conditional_transformer_net.safetensors",
-    "AdaIN decoder, 1000 iterations (vkganesan) (hub)": "tiny-microast.safetensors",
+    "adain-starter": "tiny-microast.safetensors",
     "Candy (ONNX model zoo, opset 9) (hub)": "tiny-transformer_net.safetensors",
     "21styles.model": "tiny-msg_net.safetensors",
 }

@@ -67,7 +67,7 @@ def test_every_style_starts_from_its_namesake_or_from_the_nearest(args: TrainArg
     task = make_task(both)
     photos = task.batches.sample(4)
     losses = []
-    for name in model.spec.style_names:
+    for name in ("other", "blue"):  # never the identity
         index = torch.zeros(4, dtype=torch.long)
         terms = task.loss(model(photos, name), task.loss.content_targets(photos), task.targets, index)
         losses.append(float(terms.style.mean()))
