@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from brushwork.core.color import (
+    keep_color,
+    lab_to_srgb,
+    linear_to_srgb,
     luminance,
     match_covariance,
     match_histogram,
     preserve_color,
+    srgb_to_lab,
+    srgb_to_linear,
     transfer_luminance,
 )
 from brushwork.core.errors import ConfigError, ImageError
-from skimage.color import rgb2yiq, yiq2rgb
+from skimage.color import lab2rgb, rgb2lab, rgb2yiq, yiq2rgb
 from skimage.exposure import match_histograms
 
 
@@ -111,13 +118,13 @@ def test_coral_of_flat_and_grey_pictures_stays_finite(flat):
         assert torch.allclose(out.mean((2, 3)), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["luminance", "histogram", "coral"])
+@pytest.mark.parametrize("mode", ["luminance", "histogram", "coral", "keep", "lab"])
 def test_a_painting_equal_to_the_photo_does_not_change(mode):
     photo = picture(2)
     assert torch.allclose(preserve_color(photo, photo, mode), photo, atol=2e-6)
 
 
-@pytest.mark.parametrize("mode", ["none", "luminance", "histogram", "coral"])
+@pytest.mark.parametrize("mode", ["none", "luminance", "histogram", "coral", "keep", "lab", "palette"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5)])
 def test_every_mode_keeps_shape_dtype_and_range(mode, dtype, size):
@@ -138,3 +145,85 @@ def test_unknown_mode_and_misfitting_batches_are_explained():
         preserve_color(picture(), picture(), "sepia")  # type: ignore[arg-type]
     with pytest.raises(ImageError, match="1 or 3"):
         preserve_color(picture(3), picture(2), "coral")
+
+
+def saturated(batch=1, height=24, width=32):
+    """Colours up to the corners of the gamut."""
+    return torch.rand(batch, 3, height, width) ** 0.5
+
+
+def test_lab_is_skimages_there_and_back():
+    image = saturated().double()
+    assert np.abs(hwc(srgb_to_lab(image)) - rgb2lab(hwc(image))).max() < 0.03  # its white has four digits
+    assert torch.allclose(lab_to_srgb(srgb_to_lab(image)), image, atol=1e-9)
+    assert torch.allclose(linear_to_srgb(srgb_to_linear(image * 3 - 1)), image * 3 - 1, atol=1e-9)
+    shown = torch.tensor([0.0, 0.04045, 0.5, 1.0]).view(1, 1, 1, 4)
+    assert torch.allclose(srgb_to_linear(shown).flatten(), torch.tensor([0, 0.0031308, 0.2140411, 1]), atol=1e-6)
+
+
+def test_keep_is_the_photos_ab_under_the_paintings_lightness():
+    """The bar: mean a*b* distance (CIE 1976) to the photo of at most 2 where such a colour exists."""
+    painting, photo = saturated(), saturated()
+    lab, wanted = rgb2lab(hwc(painting)), rgb2lab(hwc(photo))
+    wanted[..., 0] = lab[..., 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # skimage's remark on negative Z
+        there_and_back = rgb2lab(lab2rgb(wanted))
+    in_gamut = np.abs(there_and_back - wanted).max(-1) < 0.1
+    assert 0.1 < in_gamut.mean() < 0.9
+    kept = rgb2lab(hwc((keep_color(painting, photo) * 255).round() / 255))
+    distance = np.hypot(*np.moveaxis((kept - wanted)[..., 1:], -1, 0))
+    assert distance[in_gamut].mean() <= 2
+    assert np.abs((kept - wanted)[..., 0])[in_gamut].mean() < 0.5
+    assert np.hypot(*np.moveaxis((rgb2lab(hwc(painting)) - wanted)[..., 1:], -1, 0)).mean() > 10
+
+
+def test_colours_outside_the_gamut_lose_chroma_and_keep_hue_and_lightness():
+    painting, photo = torch.full((1, 3, 1, 3), 0.95), torch.zeros(1, 3, 1, 3)
+    photo[0, 2] = 1  # blue, which there is none of so light
+    kept = rgb2lab(hwc(keep_color(painting, photo)))[0, 0]
+    blue, light = rgb2lab(hwc(photo))[0, 0], rgb2lab(hwc(painting))[0, 0]
+    assert abs(kept[0] - light[0]) < 0.5
+    assert 3 < np.hypot(*kept[1:]) < np.hypot(*blue[1:])
+    assert abs(np.arctan2(kept[2], kept[1]) - np.arctan2(blue[2], blue[1])) < 0.05
+
+
+def test_lab_mode_gives_the_photos_mean_and_deviation():
+    painting, photo = picture(low=0.3, high=0.6), picture(low=0.4, high=0.6)
+    out, wanted = rgb2lab(hwc(preserve_color(painting, photo, "lab"))), rgb2lab(hwc(photo))
+    assert np.abs(out.mean((0, 1)) - wanted.mean((0, 1))).max() < 0.05
+    assert np.abs(out.std((0, 1)) - wanted.std((0, 1))).max() < 0.05
+    flat = torch.full_like(painting, 0.3)
+    assert torch.isfinite(preserve_color(flat, photo, "lab")).all()
+
+
+def sliced_distance(one, other):
+    """Wasserstein distance of the colour distributions, averaged over directions."""
+    directions = np.random.default_rng(3).normal(size=(64, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    along = [np.sort(hwc(image).reshape(-1, 3) @ directions.T, axis=0) for image in (one, other)]
+    return np.abs(along[0] - along[1]).mean()
+
+
+def test_palette_brings_the_whole_distribution_over():
+    """Two narrow inks, one for each half of the cube: matched channel by channel, colours between them appear."""
+    painting = saturated(height=40, width=40)
+    inks = torch.tensor([[0.9, 0.7, 0.1], [0.1, 0.2, 0.6]])
+    palette = inks[torch.randint(0, 2, (1, 40, 40))].movedim(-1, 1) + torch.randn(1, 3, 40, 40) * 0.02
+    palette = palette.clamp(0, 1)
+    moved = preserve_color(painting, palette, "palette")
+    before = sliced_distance(painting, palette)
+    assert sliced_distance(moved, palette) < 0.1 * before
+    assert sliced_distance(moved, palette) < 0.3 * sliced_distance(match_histogram(painting, palette), palette)
+    assert torch.equal(preserve_color(painting, palette, "palette"), moved)
+
+
+@pytest.mark.parametrize("mode", ["luminance", "coral", "keep", "lab"])
+def test_amount_is_a_way_from_the_paintings_colours(mode):
+    painting, photo = picture(2), picture(2)
+    full = preserve_color(painting, photo, mode)
+    assert preserve_color(painting, photo, mode, 0.0) is painting
+    half = preserve_color(painting, photo, mode, 0.5)
+    assert torch.allclose(half, (painting + full) / 2, atol=1e-6)
+    with pytest.raises(ConfigError, match="amount"):
+        preserve_color(painting, photo, mode, 1.5)

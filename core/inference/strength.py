@@ -53,7 +53,9 @@ def check_strength(strength: float, name: str = "strength") -> float:
     if not 0 <= value <= 1:  # false for NaN too
         raise ConfigError(
             f"The {name} is out of range.",
-            expected="a number from 0 (the photo) to 1 (the painting)",
+            expected="a number from 0 (the photo) to 1 (the painting)"
+            if name == "strength"
+            else "a number from 0 to 1",
             got=repr(strength),
             do="Choose a value from 0 to 1.",
         )

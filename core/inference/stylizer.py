@@ -10,16 +10,22 @@ from torch import Tensor
 
 from ..architectures import StyleCode
 from ..color import ColorMode, check_color_mode, preserve_color
+from ..color.preserve import check_palette
 from ..errors import ConfigError, ImageError
 from ..images import check_image, split_alpha
 from ..masks import check_mask, composite, resize_mask
 from ..style_model import StyleLayer, StyleModel, StyleSelection
-from .bands import join_bands
+from .bands import CROSSOVER_PX, join_bands
 from .controls import NEUTRAL, Controls
 from .device import Precision, resolve_device, resolve_dtype
+from .light import Light
 from .painter import Painter
+from .panorama import around_borders, without_jumps
 from .strength import Strength, blend, check_strength, give_exposure, has_inner_strength, weaken_code
+from .stroke import octaves, paint_at_stroke_size, relative_stroke
+from .stroke_styles import with_stroke_size
 from .style_cache import StyleCache
+from .wrap import axes_of
 
 ProgressFn = Callable[[int, int], None]
 """Called with (pictures done, pictures in all) after every picture. What it raises ends the run."""
@@ -87,13 +93,14 @@ class Stylizer:
 
         Args:
             photo: (B, 3 or 4, H, W), floating point, 0..1, any device, H and W ≥ 1. Values outside 0..1 are
-                clamped. The fourth channel is alpha and is carried through bit for bit; one channel is grey.
+                clamped, unless `controls.encoding` is linear. The fourth channel is alpha and is carried through
+                bit for bit; one channel is grey.
             style: Name, index, {name: weight}, or list of `StyleLayer`; for any-style models a picture
                 (1 or B, 3, h, w) or a list of `StyleLayer`. None: the first style. Where no layer's mask
                 reaches, the photo stays.
             strength: 0 (the photo, bit for bit) to 1 (the painting); see core/inference/strength.py.
             mask: Where to paint: (H, W), (B, H, W) or (B, 1, H, W), soft, any size; None: everywhere.
-            preserve_color: none | luminance | histogram | coral, see core/color.py.
+            preserve_color: Whose colours the painting has, see core/color/preserve.py.
             controls: Everything else that can be set, see core/inference/controls.py.
             progress: See `ProgressFn`.
             on_strip: See `StripFn`.
@@ -106,12 +113,29 @@ class Stylizer:
             StyleError: A style that this model does not have, or of a kind it cannot take.
             ConfigError: strength or preserve_color out of range.
         """
+        if controls.encoding == "linear":
+            light = Light(photo)
+            shown = replace(controls, encoding="srgb")
+            painting = self(
+                light.shown,
+                style,
+                strength,
+                mask=mask,
+                preserve_color=preserve_color,
+                controls=shown,
+                progress=progress,
+                on_strip=on_strip,
+            )
+            return light.back(painting)
         photo = check_image(photo, "photo", channels=(1, 3, 4))
         photo = photo.expand(-1, 3, -1, -1) if photo.shape[1] == 1 else photo
         strength = check_strength(strength)
         mode = check_color_mode(preserve_color)
         batch = photo.shape[0]
-        code = self._cache.encode(self.model, style, batch)
+        palette = None if controls.palette is None else _palette(controls.palette, mode, batch)
+        chosen, stroke = with_stroke_size(self.model, style, controls.stroke_size)
+        stroke = relative_stroke(stroke, controls.stroke_reference_px, *photo.shape[-2:])
+        code = self._cache.encode(self.model, chosen, batch)
         if code is not None and controls.region_statistics:
             code = replace(code, regional=True)
         reach = _reach(style, mask, photo)
@@ -119,14 +143,17 @@ class Stylizer:
 
         result = torch.empty_like(photo, memory_format=torch.contiguous_format).copy_(photo)
         rgb, _ = split_alpha(result)
+        if controls.wrap != "none":
+            rgb[:] = without_jumps(rgb, controls.wrap)
         step = self._pictures_at_once(photo)
         for start in range(0, batch, step):
             rows = slice(start, min(start + step, batch))
             if strength > 0:
                 content = rgb[rows]
                 here = strength if places is None else strength * _rows_of_mask(places, rows)
+                color = (mode, None if palette is None else _rows_of_mask(palette, rows))
                 tell = None if on_strip is None else _share_of(on_strip, rows, batch)
-                painting = self._paint(content, _rows_of(code, rows), here, mode, controls, tell).to(content)
+                painting = self._paint(content, _rows_of(code, rows), here, color, controls, stroke, tell).to(content)
                 where = None if reach is None else _rows_of_mask(reach, rows)
                 rgb[rows] = painting if where is None else composite(content, painting, where)
             if progress is not None:
@@ -139,8 +166,9 @@ class Stylizer:
         content: Tensor,
         code: StyleCode | None,
         strength: Strength,
-        mode: ColorMode,
+        color: tuple[ColorMode, Tensor | None],
         controls: Controls,
+        stroke: float,
         on_strip: StripFn | None,
     ) -> Tensor:
         """(B, 3, H, W) → painting at a strength, float32 or better, on the network's device."""
@@ -148,23 +176,52 @@ class Stylizer:
         photo = content.to(self.device, work)
         strength = strength.to(photo) if isinstance(strength, Tensor) else strength
         inner = has_inner_strength(self.model)
+        mode, palette = color
+        wanted = photo if palette is None else palette.to(photo)
+        bands = {controls.coarse_strength, controls.fine_strength} - {0.0}
+        runs, done = len(bands) * (len(octaves(stroke)) if stroke > 1 else 1), 0
+
+        def run(picture: Tensor, style: StyleCode | None) -> Tensor:
+            """The network, here and nowhere else."""
+            nonlocal done
+            tell = None if on_strip is None else _share_of(on_strip, slice(done, done + 1), runs)
+            painting = self.painter.paint(picture, style, tell)
+            done += 1
+            return painting
+
+        network = around_borders(run, controls.wrap)
 
         def paint(factor: float) -> Tensor:
             if factor == 0:
                 return photo
             own = strength * factor
-            painting = self.painter.paint(photo, weaken_code(self.model, code, own), on_strip)
-            painting = preserve_color(give_exposure(painting, photo, own), photo, mode)
+            weak = weaken_code(self.model, code, own)
+            painting = paint_at_stroke_size(network, photo, weak, stroke, wrap=axes_of(controls.wrap))
+            painting = preserve_color(give_exposure(painting, photo, own), wanted, mode, controls.color_amount)
             return blend(photo, painting, own, inner=inner)
 
         fine = paint(controls.fine_strength)
         if controls.coarse_strength == controls.fine_strength:
             return fine
-        return join_bands(paint(controls.coarse_strength), fine)
+        return join_bands(paint(controls.coarse_strength), fine, CROSSOVER_PX * max(1, stroke))
 
     def _pictures_at_once(self, photo: Tensor) -> int:
         pixels = photo.shape[-2] * photo.shape[-1]
         return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
+
+
+def _palette(palette: Tensor, mode: ColorMode, batch: int) -> Tensor:
+    """The checked palette picture of a run: (1 or B, 3, h, w)."""
+    check_palette(mode)
+    palette, _ = split_alpha(check_image(palette, "palette", channels=(3, 4)))
+    if len(palette) not in (1, batch):
+        raise ImageError(
+            "The palette pictures do not fit the batch.",
+            expected=f"1 or {batch} palette pictures",
+            got=str(len(palette)),
+            do="Give one palette for all pictures, or one for each.",
+        )
+    return palette
 
 
 def _share_of(on_strip: StripFn, rows: slice, batch: int) -> StripFn:

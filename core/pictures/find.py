@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import ImageError
 
 PICTURE_SUFFIXES = (
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .gif .avif .jp2 .ppm .pgm .tga".split()  # noqa: SIM905
+    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .gif .avif .jp2 .exr .ppm .pgm .tga".split()  # noqa: SIM905
 )
 """What counts as a picture inside a folder; a file named on its own is always tried."""
 

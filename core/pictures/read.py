@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageError
+from .exr import MAGIC, read_exr
 from .metadata import read_exif, read_orientation, read_rgb_profile
 from .picture import Picture
 
@@ -33,7 +34,8 @@ def read_picture(path: str | Path) -> Picture:
     Palette, 1-bit, grey, CMYK and LAB become RGB, with transparency RGBA. EXIF orientation is applied.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF and whatever else this Pillow opens. 16 bits a channel in PNG and TIFF.
+        path: JPEG, PNG, WebP, TIFF and whatever else this Pillow opens. 16 bits a channel in PNG and TIFF. EXR, as
+            linear light, where the package OpenEXR is installed.
 
     Returns:
         Pixels float32, CPU; see `Picture`.
@@ -51,6 +53,10 @@ def read_picture(path: str | Path) -> Picture:
             got="a folder" if path.is_dir() else "nothing at this path",
             do="Check the spelling.",
         )
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == MAGIC:
+        return read_exr(path)
     try:
         with warnings.catch_warnings(), open_image(path) as image:
             warnings.simplefilter("ignore")  # odd metadata is not worth a line on the user's terminal

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..color import linear_to_srgb, srgb_to_linear
 from ..errors import ConfigError, ImageError
 from ..files import atomic_path
-from ..images import check_image
+from ..images import check_image, split_alpha
+from .exr import write_exr
 from .metadata import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, PREFIX, parse_exif
 from .picture import Picture
 
@@ -24,6 +26,7 @@ WRITABLE_SUFFIXES = {
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
+    ".exr": "EXR",
 }
 
 
@@ -51,8 +54,9 @@ def write_picture(
 
     Args:
         picture: A Picture, or (1, 3 or 4, H, W) or (3 or 4, H, W), floating point, 0..1, any device.
-        path: .jpg .jpeg .png .webp .tif .tiff; the folder is made where it is missing. JPEG has no
-            transparency: the picture is laid on white.
+        path: .jpg .jpeg .png .webp .tif .tiff .exr; the folder is made where it is missing. JPEG has no
+            transparency: the picture is laid on white. EXR holds linear light, all others display values: where the
+            picture is of the other kind it is converted, and light beyond white is cut off.
         like: Bit depth (where the format has 16), ICC profile and EXIF come from here; default: from
             `picture` if it is a Picture.
         quality: 1..100 for JPEG and WebP; 100 makes WebP lossless.
@@ -76,7 +80,9 @@ def write_picture(
         )
     like = like or (picture if isinstance(picture, Picture) else Picture(torch.empty(0)))
     image = picture.image if isinstance(picture, Picture) else picture
-    image = check_image(image[None] if image.ndim == 3 else image, "picture", channels=(3, 4))
+    image = image[None] if image.ndim == 3 else image
+    checked = check_image(image, "picture", channels=(3, 4))
+    image = image if like.linear else checked
     if len(image) != 1:
         raise ImageError(
             "One file holds one picture.",
@@ -85,6 +91,11 @@ def write_picture(
             do="Write them one by one.",
         )
     image = image.detach().cpu().float()
+    if file_format == "EXR":
+        with atomic_path(path) as temporary:
+            write_exr(_as(image, linear=True, was=like.linear), temporary, half=like.bit_depth < 32)
+        return path
+    image = _as(image, linear=False, was=like.linear)
     if file_format == "JPEG" and image.shape[1] == 4:
         image = 1 - image[:, 3:] * (1 - image[:, :3])
     deep = like.bit_depth > 8 and file_format in ("PNG", "TIFF")
@@ -106,6 +117,15 @@ def write_picture(
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
     return path
+
+
+def _as(image: Tensor, *, linear: bool, was: bool) -> Tensor:
+    """(1, 3 or 4, H, W) as light or as display values; alpha is neither."""
+    if linear == was:
+        return image
+    rgb, alpha = split_alpha(image)
+    rgb = srgb_to_linear(rgb) if linear else linear_to_srgb(rgb.clamp(0, 1)).clamp(0, 1)
+    return rgb if alpha is None else torch.cat((rgb, alpha.clamp(0, 1)), 1)
 
 
 def _to_array(image: Tensor, scale: int) -> Any:

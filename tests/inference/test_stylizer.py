@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from brushwork.core.color import preserve_color
 from brushwork.core.errors import ConfigError, ImageError, StyleError
-from brushwork.core.inference import StyleLayer, Stylizer
+from brushwork.core.inference import Controls, StyleLayer, Stylizer
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (7, 5), (8, 8), (51, 103)])
@@ -177,7 +178,7 @@ def test_bad_input_is_explained(conditional, fixed):
         Stylizer(fixed, "cpu", max_batch=0)
 
 
-@pytest.mark.parametrize("mode", ["luminance", "histogram", "coral"])
+@pytest.mark.parametrize("mode", ["luminance", "histogram", "coral", "keep", "lab", "palette"])
 def test_colour_modes_reach_the_painting(fixed, mode):
     photo = torch.rand(1, 3, 24, 20) * torch.tensor([0.9, 0.2, 0.4]).view(1, 3, 1, 1)
     stylizer = Stylizer(fixed, "cpu")
@@ -197,6 +198,22 @@ def test_instance_norm_discards_contrast_and_batch_norm_does_not(make_fixed, nor
     stylizer = Stylizer(make_fixed(norm), "cpu")
     difference = (stylizer(photo) - stylizer(faint)).abs().max()
     assert (difference <= 1 / 255) == (norm == "instance")
+
+
+def test_a_third_picture_lends_its_colours(fixed):
+    photo, palette = torch.rand(2, 3, 24, 20), torch.rand(1, 3, 9, 9) * torch.tensor([0.9, 0.2, 0.1]).view(1, 3, 1, 1)
+    stylizer = Stylizer(fixed, "cpu")
+    out = stylizer(photo, preserve_color="coral", controls=Controls(palette=palette))
+    assert torch.allclose(out, preserve_color(stylizer(photo), palette, "coral"), atol=1e-6)
+    faint = stylizer(photo, preserve_color="coral", controls=Controls(palette=palette, color_amount=0.25))
+    assert torch.allclose(faint, stylizer(photo).lerp(out, 0.25), atol=1e-6)
+    none = Controls(color_amount=0.0)
+    assert torch.equal(stylizer(photo, preserve_color="keep", controls=none), stylizer(photo))
+    for mode in ("none", "keep", "luminance"):
+        with pytest.raises(ConfigError, match="palette"):
+            stylizer(photo, preserve_color=mode, controls=Controls(palette=palette))
+    with pytest.raises(ImageError, match="1 or 2"):
+        stylizer(photo, preserve_color="lab", controls=Controls(palette=palette.repeat(3, 1, 1, 1)))
 
 
 def test_strips_tell_the_share_of_the_batch_that_is_done(fixed):

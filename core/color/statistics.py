@@ -1,107 +1,16 @@
-"""Painting with the photo's colours: luminance only, exact histograms, or a linear colour transfer."""
+"""Colours by statistics: exact histograms, mean and covariance, mean and deviation in CIELAB."""
 
 from __future__ import annotations
-
-from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
 
-from .errors import ConfigError, ImageError
-from .images import check_image, describe
+from .lab import lab_to_srgb, srgb_to_lab
 
-ColorMode = Literal["none", "luminance", "histogram", "coral"]
-"""none: the painting's colours. luminance: the photo's chroma under the painting's light and dark.
-histogram: every channel gets the photo's histogram. coral: the photo's mean colour and covariance."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Y of YIQ (NTSC 1953)."""
+FLAT_LAB = 0.2
 
 FLAT_VARIANCE = (0.5 / 255) ** 2
 """Colour directions that vary less than half an 8-bit step are rounding: they are not stretched."""
-
-
-def check_color_mode(mode: str) -> ColorMode:
-    """Return `mode`.
-
-    Raises:
-        ConfigError: It is none of `ColorMode`.
-    """
-    if mode not in get_args(ColorMode):
-        raise ConfigError(
-            f"There is no colour mode `{mode}`.",
-            expected=" | ".join(get_args(ColorMode)),
-            got=repr(mode),
-            do="Choose one of these; `none` keeps the painting's colours.",
-        )
-    return cast(ColorMode, mode)
-
-
-def preserve_color(painting: Tensor, photo: Tensor, mode: ColorMode) -> Tensor:
-    """Give `painting` the colours of `photo`.
-
-    Args:
-        painting: (B, 3, H, W), float, 0..1.
-        photo: (B or 1, 3, H, W), same device; for `histogram` and `coral` of any size.
-        mode: See `ColorMode`.
-
-    Returns:
-        (B, 3, H, W), 0..1, in the painting's dtype; `painting` itself for `none`. Inputs are not modified.
-
-    Raises:
-        ConfigError: Unknown mode.
-        ImageError: The pictures do not fit each other, or are no images.
-    """
-    mode = check_color_mode(mode)
-    if mode == "none":
-        return painting
-    painting, photo = check_image(painting, "painting"), check_image(photo, "photo")
-    if len(photo) not in (1, len(painting)):
-        raise ImageError(
-            "The photos do not fit the paintings.",
-            expected=f"1 or {len(painting)} photos",
-            got=describe(photo),
-            do="Give one photo for all paintings, or one for each.",
-        )
-    photo = photo.expand(len(painting), -1, -1, -1)
-    if mode == "luminance":
-        return transfer_luminance(painting, photo)
-    return match_histogram(painting, photo) if mode == "histogram" else match_covariance(painting, photo)
-
-
-def luminance(image: Tensor) -> Tensor:
-    """Y of YIQ: (B, 3, H, W) → (B, 1, H, W), same dtype and device."""
-    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
-    return (image * weights).sum(1, keepdim=True)
-
-
-def transfer_luminance(painting: Tensor, photo: Tensor) -> Tensor:
-    """Y from the painting, I and Q from the photo: luminance-only transfer (Gatys et al., arXiv 1606.05897).
-
-    Y enters R, G and B of the way back from YIQ with factor 1, so no matrix is needed:
-    out = photo + Y(painting) − Y(photo).
-
-    Args:
-        painting: (B, 3, H, W), floating point, 0..1.
-        photo: Same shape and device.
-
-    Returns:
-        (B, 3, H, W) in the painting's dtype, clamped to 0..1.
-
-    Raises:
-        ImageError: The sizes differ.
-    """
-    if painting.shape[-2:] != photo.shape[-2:]:
-        raise ImageError(
-            "The luminance of one picture cannot be joined to the chroma of another size.",
-            expected=f"a photo of {painting.shape[-1]}×{painting.shape[-2]}",
-            got=f"{photo.shape[-1]}×{photo.shape[-2]}",
-            do="Give the photo that was painted, or resize it; histogram and coral take any size.",
-        )
-    work = torch.promote_types(painting.dtype, torch.float32)
-    painting_work, photo_work = painting.to(work), photo.to(work)
-    out = photo_work + (luminance(painting_work) - luminance(photo_work))
-    return out.clamp(0, 1).to(painting.dtype)
 
 
 def match_histogram(painting: Tensor, photo: Tensor) -> Tensor:
@@ -185,3 +94,21 @@ def _symmetric_power(matrix: Tensor, power: float) -> Tensor:
     else:
         powered = values.clamp_min(0) ** power
     return vectors @ torch.diag_embed(powered) @ vectors.mT
+
+
+def match_lab(painting: Tensor, photo: Tensor) -> Tensor:
+    """Mean and deviation of L*, a* and b* from the photo   (Reinhard et al. 2001, in CIELAB instead of lαβ).
+
+    Args:
+        painting: (B, 3, H, W), floating point, 0..1.
+        photo: (B, 3, h, w), any size, same device.
+
+    Returns:
+        (B, 3, H, W), clamped to 0..1, same dtype and device as the painting.
+    """
+    own, wanted = srgb_to_lab(painting), srgb_to_lab(photo)
+    mean, goal = (lab.mean((2, 3), keepdim=True) for lab in (own, wanted))
+    spread, goal_spread = (lab.var((2, 3), keepdim=True, correction=0).sqrt() for lab in (own, wanted))
+    # half an 8-bit step of L* is 0.2: what varies less is rounding, and is not stretched
+    ratio = torch.where(spread > FLAT_LAB, goal_spread / spread.clamp_min(FLAT_LAB), 1.0)
+    return lab_to_srgb((own - mean) * ratio + goal).clamp(0, 1).to(painting.dtype)
