@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,19 @@ from ..core.errors import BrushworkError, ConfigError, StyleError, WeightsNotFou
 from ..core.hub import BundledSource, list_models, resolve_files
 from ..core.hub.local import is_model_folder
 from ..core.images import resize_short_side, split_alpha
-from ..core.pictures import PICTURE_SUFFIXES, read_picture
+from ..core.inference.corners import average, corner_mix
+from ..core.pictures import PICTURE_SUFFIXES, find_pictures, read_picture
 from ..core.spec import answers_to
 from ..core.style_model import StyleLayer, StyleModel, StyleSelection
+from ._controls import read_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..core.hub import ListedModel, ProgressFn
+
+MIX = re.compile(r"(?P<style>.+?)=(?P<weight>[^=@]+)(?:@(?P<mask>.+))?", re.DOTALL)
+"""STYLE=WEIGHT[@MASK]; styles and masks may be paths with `=` and `@` in them."""
 
 STYLE_SIDE_PX = 512
 """Style pictures are scaled down to this short side: the scale that any-style models were trained at."""
@@ -38,18 +45,34 @@ class Chooser:
     ) -> None:
         self.folders, self.style_side_px, self.progress = list(folders), style_side_px, progress
 
-    def choose(self, model: Sequence[str], style: str | None, mix: Sequence[str]) -> tuple[StyleModel, StyleSelection]:
+    def choose(
+        self,
+        model: Sequence[str],
+        style: str | None,
+        mix: Sequence[str],
+        corners: Sequence[str] = (),
+        at: Sequence[float] = (0.5, 0.5),
+    ) -> tuple[StyleModel, StyleSelection]:
         """Model and style of a run.
 
         Args:
             model: Reference and companions; empty: found by the style.
             style: Name, index, picture or model file; None: the model's first style.
-            mix: NAME=WEIGHT or PICTURE=WEIGHT; excludes `style`.
+            mix: NAME=WEIGHT or PICTURE=WEIGHT, with @MASK behind it for a place; excludes `style`.
+            corners: Four styles, whose mix at the place `at` paints; excludes both.
+            at: x and y, 0..1, see core/inference/corners.py.
 
         Raises:
             BrushworkError: Nothing fits; the message says what there is.
         """
         weights = parse_mix(mix)
+        if corners and (mix or style is not None):
+            raise ConfigError(
+                "--corners excludes --style and --mix.",
+                expected="one of them",
+                got=f"--corners {' '.join(corners)} and another choice of style",
+                do="Leave the other one out.",
+            )
         if weights and style is not None:
             raise ConfigError(
                 "--style and --mix exclude each other.",
@@ -59,9 +82,15 @@ class Chooser:
             )
         if not model and style is not None and _is_model(style):
             model, style = [style], None
-        loaded = self.load(model) if model else self.load(self._model_for([style] if style else list(weights)))
+        wanted = [style] if style else [*corners, *(part.style for part in weights)]
+        loaded = self.load(model) if model else self.load(self._model_for(wanted))
+        if corners:
+            corner_layers = [StyleLayer(self._style(loaded, name)) for name in corners]
+            return loaded, corner_mix(corner_layers, *at)
         if weights:
             return loaded, self._mixed(loaded, weights)
+        if style is not None and loaded.style_kind == "image" and Path(style).is_dir():
+            return loaded, average([self._picture(str(path)) for path in find_pictures([style])])
         return loaded, None if style is None else self._style(loaded, style)
 
     def load(self, references: Sequence[str]) -> StyleModel:
@@ -79,8 +108,12 @@ class Chooser:
         model.style_index(style)
         return style
 
-    def _mixed(self, model: StyleModel, weights: dict[str, float]) -> StyleSelection:
-        return [StyleLayer(self._style(model, name), weight) for name, weight in weights.items()]
+    def _mixed(self, model: StyleModel, parts: list[MixPart]) -> StyleSelection:
+        masks = [None if part.mask is None else read_mask(part.mask) for part in parts]
+        return [
+            StyleLayer(self._style(model, part.style), part.weight, mask)
+            for part, mask in zip(parts, masks, strict=True)
+        ]
 
     def _picture(self, path: str) -> Tensor:
         image, _ = split_alpha(read_picture(path).image)
@@ -129,28 +162,37 @@ class Chooser:
         return min(kinds, key=lambda name: kinds[name] != "adain")
 
 
-def parse_mix(mix: Sequence[str]) -> dict[str, float]:
-    """NAME=WEIGHT … → weights.
+@dataclass(frozen=True)
+class MixPart:
+    """What `--mix` says of one style."""
+
+    style: str
+    weight: float
+    mask: str | None = None
+
+
+def parse_mix(mix: Sequence[str]) -> list[MixPart]:
+    """STYLE=WEIGHT[@MASK] … → parts, in order.
 
     Raises:
-        ConfigError: No `=`, or no finite number of at least 0 behind the last one.
+        ConfigError: No `=`, or no finite number of at least 0 behind it.
     """
-    weights: dict[str, float] = {}
-    for part in mix:
-        name, _, number = part.rpartition("=")
+    parts: list[MixPart] = []
+    for text in mix:
+        found = MIX.fullmatch(text)
         try:
-            weight = float(number)
+            weight = float(found["weight"]) if found else float("nan")
         except ValueError:
             weight = float("nan")
-        if not name or not 0 <= weight < float("inf"):
+        if not found or not 0 <= weight < float("inf"):
             raise ConfigError(
                 "A part of --mix is malformed.",
-                expected="NAME=WEIGHT, such as starry-night=0.7",
-                got=part,
+                expected="NAME=WEIGHT, such as starry-night=0.7, or NAME=WEIGHT@MASK.png",
+                got=text,
                 do="Give every style a weight of at least 0; their sum need not be 1.",
             )
-        weights[name] = weight
-    return weights
+        parts.append(MixPart(found["style"], weight, found["mask"]))
+    return parts
 
 
 def _is_integer(text: str) -> bool:
@@ -158,8 +200,8 @@ def _is_integer(text: str) -> bool:
 
 
 def _is_picture(text: str) -> bool:
-    """Whether a style is a picture file: by its suffix, so that a misspelt path is reported as one."""
-    return Path(text).suffix.lower() in PICTURE_SUFFIXES
+    """Whether a style is a picture file, by its suffix so that a misspelt path is reported as one, or their folder."""
+    return Path(text).suffix.lower() in PICTURE_SUFFIXES or (Path(text).is_dir() and not is_model_folder(Path(text)))
 
 
 def _is_model(text: str) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._controls import add_controls, controls_from, read_mask
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,6 +21,8 @@ EXAMPLES = """examples:
   brushwork stylize holiday/ -o painted/ --style my_painting.jpg --preserve-color luminance
   brushwork stylize *.png -o out/ --model candy.model --strength 0.6
   brushwork stylize photo.jpg -o out.png --mix starry-night=0.5 the-scream=0.5
+  brushwork stylize photo.jpg -o out.png --mix starry-night=1@sky.png great-wave=1@sea.png --stroke-size 2
+  brushwork stylize photo.jpg -o out.png --style klimt-adele --preserve-color palette --palette sunset.jpg
 """
 
 
@@ -49,19 +53,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--style",
         metavar="STYLE",
-        help="name or index in the model, a picture for any-style models, or a model file (default: the first style)",
+        help="name or index in the model, a picture (or a folder of them, averaged) for any-style models, or a model "
+        "file (default: the first style)",
     )
     parser.add_argument(
-        "--mix", nargs="+", default=[], metavar="STYLE=WEIGHT", help="several styles at once, instead of --style"
+        "--mix",
+        nargs="+",
+        default=[],
+        metavar="STYLE=WEIGHT[@MASK]",
+        help="several styles at once, instead of --style, each everywhere or where its mask is white",
+    )
+    parser.add_argument(
+        "--corners",
+        nargs=4,
+        default=[],
+        metavar="STYLE",
+        help="a mix of four styles, upper left, upper right, lower left and lower right of a square; see --at",
+    )
+    parser.add_argument(
+        "--at",
+        nargs=2,
+        type=float,
+        default=[0.5, 0.5],
+        metavar=("X", "Y"),
+        help="the place in the square; default 0.5 0.5",
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, help="0 (the photo) to 1 (the painting); default %(default)s"
-    )
-    parser.add_argument(
-        "--preserve-color",
-        choices=("none", "luminance", "histogram", "coral"),
-        default="none",
-        help="keep the photo's colours: its chroma, its histograms, or its mean and covariance",
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="paint only where this picture is white")
     parser.add_argument(
@@ -93,12 +111,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="replace earlier results; --no-overwrite skips them. Inputs are never replaced",
     )
     parser.add_argument("--models-dir", type=Path, metavar="DIR", help="your models folder; default: BRUSHWORK_MODELS")
+    add_controls(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Stylize; 0, or 2 where some pictures were bad and are reported."""
-    from ..core.color import check_color_mode
     from ..core.inference import Stylizer
     from ..core.inference.memory import parse_bytes
     from ..core.inference.strength import check_strength
@@ -109,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_strength(args.strength)
     max_memory = None if args.max_memory is None else parse_bytes(args.max_memory)
-    check_color_mode(args.preserve_color)
+    controls = controls_from(args)
     found = find_with_names(args.inputs)
     several = len(args.inputs) > 1 or len(found) > 1 or Path(args.inputs[0]).is_dir()
     plan = plan_outputs(found, args.out, several=several)
@@ -118,16 +136,21 @@ def run(args: argparse.Namespace) -> int:
     mask = None if args.mask is None else read_mask(args.mask)
     with progress_bar("downloading") as download:
         chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
-        model, style = chooser.choose(args.model, args.style, args.mix)
+        model, style = chooser.choose(args.model, args.style, args.mix, args.corners, args.at)
     stylizer = Stylizer(model, args.device, args.precision, max_memory=max_memory)
-    failures = _paint_all(plan, stylizer, style, mask, args)
+    options = {"mask": mask, "preserve_color": args.preserve_color, "controls": controls}
+    failures = _paint_all(plan, stylizer, style, options, args)
     if failures and len(plan) > 1:
         print(f"{failures} of {len(plan)} pictures could not be painted; see above.", file=sys.stderr)
     return 2 if failures else 0
 
 
 def _paint_all(
-    plan: dict[Path, Path], stylizer: Stylizer, style: StyleSelection, mask: Tensor | None, args: argparse.Namespace
+    plan: dict[Path, Path],
+    stylizer: Stylizer,
+    style: StyleSelection,
+    options: dict[str, Any],
+    args: argparse.Namespace,
 ) -> int:
     """Paint one after the other; a bad picture is reported and counted, everything else ends the run."""
     from tqdm import tqdm
@@ -139,7 +162,7 @@ def _paint_all(
     with tqdm(total=len(plan), unit="picture", bar_format=BAR, file=sys.stderr, disable=None, delay=2) as bar:
         for done, (path, target) in enumerate(plan.items()):
             try:
-                _paint(path, target, stylizer, style, mask, args, lambda share, done=done: _show(bar, done + share))
+                _paint(path, target, stylizer, style, options, args, lambda share, done=done: _show(bar, done + share))
             except ImageError as error:
                 failures += 1
                 bar.write(str(error), file=sys.stderr)
@@ -159,7 +182,7 @@ def _paint(
     target: Path,
     stylizer: Stylizer,
     style: StyleSelection,
-    mask: Tensor | None,
+    options: dict[str, Any],
     args: argparse.Namespace,
     on_strip: Callable[[float], None],
 ) -> None:
@@ -167,11 +190,13 @@ def _paint(
     from ..core.pictures import read_picture, write_picture
 
     picture = read_picture(path)
+    if args.linear or picture.linear:
+        # what was given as light in display formats goes back as light, without a conversion on the way
+        picture = replace(picture, linear=picture.linear or target.suffix.lower() == ".exr")
+        options = {**options, "controls": replace(options["controls"], encoding="linear")}
     image = picture.image if args.size is None else shrink_longer_side(picture.image, args.size)
     try:
-        painting = stylizer(
-            image, style, args.strength, mask=mask, preserve_color=args.preserve_color, on_strip=on_strip
-        )
+        painting = stylizer(image, style, args.strength, on_strip=on_strip, **options)
     except (MemoryError, RuntimeError) as error:
         raise _out_of_memory(path, image, error) from error
     write_picture(replace(picture, image=painting), target, quality=args.quality)
@@ -191,17 +216,6 @@ def _out_of_memory(path: Path, image: Tensor, error: Exception) -> Exception:
         got=f"{width}×{height}: {next(iter(str(error).splitlines()), 'MemoryError')}",
         do=f"Try --size {max(width, height) // 2}, or --device cpu.",
     )
-
-
-def read_mask(path: Path) -> Tensor:
-    """Luminance of a picture, (H, W); transparent counts as black."""
-    from ..core.color import luminance
-    from ..core.images import split_alpha
-    from ..core.pictures import read_picture
-
-    rgb, alpha = split_alpha(read_picture(path).image)
-    mask = luminance(rgb)
-    return (mask if alpha is None else mask * alpha)[0, 0]
 
 
 def _positive(text: str) -> int:
