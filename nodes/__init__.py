@@ -16,6 +16,7 @@ NODES = {
     "comatch_stylize": "CoMatchStylize",
     "cin_style_mix": "CINStyleMix",
     "style_layer": "StyleLayer",
+    "style_corners": "StyleCorners",
     "preserve_color": "PreserveColor",
     "save_style_model": "SaveStyleModel",
     "train_style_model": "TrainStyleModel",

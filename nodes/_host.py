@@ -290,9 +290,13 @@ def to_core(image: Tensor) -> Tensor:
     return from_bhwc(image).float()
 
 
-def to_comfy(image: Tensor) -> Tensor:
-    """(B, C, H, W) → IMAGE (B, H, W, C) on the device, and in the dtype, that ComfyUI wants between nodes."""
-    return to_bhwc(image).clamp(0, 1).to(mm.intermediate_device(), _intermediate_dtype())
+def to_comfy(image: Tensor, *, beyond_white: bool = False) -> Tensor:
+    """(B, C, H, W) → IMAGE (B, H, W, C) on the device, and in the dtype, that ComfyUI wants between nodes.
+
+    Clamped to 0..1, unless light `beyond_white` is wanted.
+    """
+    image = to_bhwc(image)
+    return (image if beyond_white else image.clamp(0, 1)).to(mm.intermediate_device(), _intermediate_dtype())
 
 
 def empty_image(image: Tensor) -> Tensor:

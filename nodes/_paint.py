@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.color import ColorMode
 from ..core.errors import ImageError
-from ..core.inference import Precision, StyleSelection, Stylizer
+from ..core.inference import NEUTRAL, Controls, Precision, StyleSelection, Stylizer
 from ..core.style_model import StyleLayer
 from . import _host
 from ._hosted_model import HostedModel
@@ -25,6 +25,7 @@ def paint(
     preserve_color: ColorMode = "none",
     precision: Precision = "auto",
     bar: _host.Shown | None = None,
+    controls: Controls = NEUTRAL,
 ) -> Tensor:
     """Stylize an IMAGE batch: progress, preview, interrupt between pictures, one retry when memory runs out.
 
@@ -35,9 +36,10 @@ def paint(
         style: As `Stylizer` takes it.
         strength: 0..1.
         mask: MASK of any size, 1 or B.
-        preserve_color: none | luminance | histogram | coral.
+        preserve_color: See core/color/preserve.py.
         precision: auto | exact | fast.
         bar: Where progress is shown; None: a bar of this batch on the running node.
+        controls: See core/inference/controls.py.
 
     Returns:
         (B, H, W, 3 or 4), 0..1, where ComfyUI wants pictures between nodes.
@@ -56,6 +58,7 @@ def paint(
                 strength,
                 mask=None if mask is None else _rows(mask, rows, batch, "masks"),
                 preserve_color=preserve_color,
+                controls=_control_rows(controls, rows, batch),
                 progress=lambda done, _: bar(rows.start + done, batch),
                 on_strip=lambda share: bar.part(rows.start + share * (rows.stop - rows.start), batch),
             )
@@ -70,7 +73,7 @@ def paint(
             _host.log.warning("out of memory: all models leave the device, then once more, one picture at a time")
             _host.free_device()
             painted = _once_more(hosted.stylizer(precision, 1, height, width), run, f"{width}×{height}")
-        result[rows] = _host.to_comfy(painted)
+        result[rows] = _host.to_comfy(painted, beyond_white=controls.encoding == "linear")
         bar.show(rows.stop, batch, painted[-1])
     return result
 
@@ -93,6 +96,16 @@ def _style_rows(style: StyleSelection, rows: slice, batch: int) -> StyleSelectio
     if isinstance(style, Sequence) and not isinstance(style, str):
         return [_layer_rows(layer, rows, batch) for layer in style]
     return style
+
+
+def _control_rows(controls: Controls, rows: slice, batch: int) -> Controls:
+    """The part of the controls that belongs to some pictures of the batch."""
+    places, palette = controls.strength_map, controls.palette
+    if places is not None:
+        places = _rows(places, rows, batch, "strength maps")
+    if palette is not None:
+        palette = _rows(palette, rows, batch, "palettes")
+    return replace(controls, strength_map=places, palette=palette)
 
 
 def _layer_rows(layer: StyleLayer, rows: slice, batch: int) -> StyleLayer:

@@ -55,6 +55,32 @@ def style_picture(image: Tensor) -> Tensor:
     return split_alpha(_host.to_core(image))[0]
 
 
+def as_layer(entry: Any) -> StyleLayer:
+    """A wired picture or Style Layer as one layer.
+
+    Raises:
+        StyleError: A mix of several.
+    """
+    if isinstance(entry, tuple):
+        raise StyleError(
+            "A mix cannot be a corner of another one.",
+            expected="a picture, or a Style Layer with one style",
+            got=f"{len(entry)} styles on one wire",
+            do="Wire the mix into the painting node, beside other layers.",
+        )
+    return entry if isinstance(entry, StyleLayer) else StyleLayer(style_picture(entry))
+
+
+def _flat(entries: Mapping[str, Any]) -> list[tuple[str, StyleLayer]]:
+    """(slot, layer) of what is wired, in slot order; a mix on one wire is taken apart."""
+    return [
+        (slot, as_layer(one))
+        for slot, entry in entries.items()
+        if entry is not None
+        for one in (entry if isinstance(entry, tuple) else (entry,))
+    ]
+
+
 def picture_layers(entries: Mapping[str, Any]) -> list[StyleLayer]:
     """Wired pictures and Style Layers, in slot order, as layers of core.
 
@@ -62,10 +88,7 @@ def picture_layers(entries: Mapping[str, Any]) -> list[StyleLayer]:
         StyleError: A Style Layer that holds a name instead of a picture, or nothing wired.
     """
     layers = []
-    for slot, entry in entries.items():
-        if entry is None:
-            continue
-        layer = entry if isinstance(entry, StyleLayer) else StyleLayer(style_picture(entry))
+    for slot, layer in _flat(entries):
         if not isinstance(layer.style, Tensor):
             raise StyleError(
                 f"The Style Layer in `{slot}` has no picture.",
@@ -100,7 +123,7 @@ def named_layers(entries: Mapping[str, Any], model: StyleModel) -> list[StyleLay
     Raises:
         StyleError: A layer that holds a picture, or nothing wired.
     """
-    layers = [layer for layer in entries.values() if layer is not None]
+    layers = [layer for _, layer in _flat(entries)]
     if not layers:
         raise StyleError(
             "There is no style in the mix.",

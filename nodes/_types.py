@@ -15,7 +15,7 @@ StyleModelType = io.Custom("BRUSHWORK_STYLE")
 """Carries a `HostedModel`."""
 
 LayerType = io.Custom("BRUSHWORK_LAYER")
-"""Carries a `StyleLayer`."""
+"""Carries a `StyleLayer`, or a tuple of several that belong together."""
 
 MAX_LAYERS = 16
 
@@ -55,7 +55,9 @@ def preserve_color_input() -> io.Input:
         tooltip=(
             "none: the style's colours. luminance: the photo's colours under the painting's light and dark. "
             "histogram: each colour channel distributed as in the photo. "
-            "coral: the photo's mean colour and spread, softer than histogram."
+            "coral: the photo's mean colour and spread, softer than histogram. "
+            "keep: the photo's colours exactly (CIELAB), under the painting's lightness. "
+            "lab: mean and spread of lightness and of both colour axes. palette: only colours that the photo has."
         ),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import _types
+from ._controls import control_inputs, controls_from
 from ._hosted_model import HostedModel
 from ._paint import paint
 from ._selection import named_layers, pad_layers, wrong_model
@@ -63,6 +64,7 @@ class CINStyleMix(io.ComfyNode):
                 ),
                 _pad_input("pad_x", "Point of the mix pad: 0 is left, 1 is right."),
                 _pad_input("pad_y", "Point of the mix pad: 0 is the top, 1 the bottom."),
+                *control_inputs(places=True),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The painting, as large as the photo.")],
         )
@@ -80,6 +82,7 @@ class CINStyleMix(io.ComfyNode):
         corners: str = "",
         pad_x: float = 0.5,
         pad_y: float = 0.5,
+        **controls: Any,
     ) -> io.NodeOutput:
         """Paint."""
         if style_model.model.style_kind != "conditional":
@@ -93,6 +96,7 @@ class CINStyleMix(io.ComfyNode):
             mask=mask,
             preserve_color=preserve_color,
             precision=precision,
+            controls=controls_from(controls),
         )
         return io.NodeOutput(painting)
 

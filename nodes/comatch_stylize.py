@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import _types
+from ._controls import control_inputs, controls_from
 from ._hosted_model import HostedModel
 from ._paint import paint
 from ._selection import picture_layers, wrong_model
@@ -35,6 +36,7 @@ class CoMatchStylize(io.ComfyNode):
                 _types.preserve_color_input(),
                 _types.mask_input(),
                 _types.precision_input(),
+                *control_inputs(places=True),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The painting, as large as the photo.")],
         )
@@ -49,6 +51,7 @@ class CoMatchStylize(io.ComfyNode):
         preserve_color: Any,
         precision: Any,
         mask: Any = None,
+        **controls: Any,
     ) -> io.NodeOutput:
         """Paint."""
         if style_model.model.spec.architecture != "msg_net":
@@ -61,5 +64,6 @@ class CoMatchStylize(io.ComfyNode):
             mask=mask,
             preserve_color=preserve_color,
             precision=precision,
+            controls=controls_from(controls),
         )
         return io.NodeOutput(painting)

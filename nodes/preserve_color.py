@@ -8,6 +8,7 @@ import torch
 from comfy_api.latest import io
 
 from ..core.color import ColorMode, preserve_color
+from ..core.color.preserve import POINT_BY_POINT
 from ..core.errors import ImageError
 from ..core.images import resize_image, split_alpha
 from . import _host, _types
@@ -38,7 +39,9 @@ class PreserveColor(io.ComfyNode):
                     tooltip=(
                         "luminance: the original's colours, point by point, under the painting's light and "
                         "dark. histogram: each colour channel distributed as in the original. "
-                        "coral: the original's mean colour and spread, softer than histogram."
+                        "coral: the original's mean colour and spread, softer than histogram. keep: the "
+                        "original's colours exactly (CIELAB), under the painting's lightness. lab: mean and spread "
+                        "of lightness and of both colour axes. palette: only colours that the original has."
                     ),
                 ),
                 io.Float.Input(
@@ -71,9 +74,9 @@ class PreserveColor(io.ComfyNode):
         for row in range(batch):
             strokes, alpha = split_alpha(_host.to_core(painting[row : row + 1]).to(device))
             wanted = split_alpha(_host.to_core(original[row % len(original)][None]).to(device))[0]
-            if method == "luminance":  # the only method that works point by point
+            if method in POINT_BY_POINT:
                 wanted = resize_image(wanted, *strokes.shape[-2:])
-            recolored = torch.lerp(strokes, preserve_color(strokes, wanted, method), amount)
+            recolored = preserve_color(strokes, wanted, method, amount)
             recolored = recolored if alpha is None else torch.cat((recolored, alpha), 1)
             result[row : row + 1] = _host.to_comfy(recolored)
             bar(row + 1, batch)

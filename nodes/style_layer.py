@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
+from ..core.inference.corners import average as average_of
 from ..core.style_model import StyleLayer as Layer
 from . import _types
 from ._selection import style_picture
@@ -53,12 +55,22 @@ class StyleLayer(io.ComfyNode):
                     optional=True,
                     tooltip="Where this style paints: white fully, black not at all. Unwired: everywhere.",
                 ),
+                io.Boolean.Input(
+                    "average",
+                    default=False,
+                    optional=True,
+                    tooltip="On: a batch in style_image is one style, the pictures' average. Off: one for each photo.",
+                ),
             ],
             outputs=[_types.LayerType.Output(display_name="layer", tooltip="Wire it into a mix.")],
         )
 
     @classmethod
-    def execute(cls, style_name: str, weight: float, style_image: Any = None, mask: Any = None) -> io.NodeOutput:
+    def execute(
+        cls, style_name: str, weight: float, style_image: Any = None, mask: Any = None, average: bool = False
+    ) -> io.NodeOutput:
         """Bundle."""
         style = style_name if style_image is None else style_picture(style_image)
+        if average and isinstance(style, Tensor) and len(style) > 1:
+            return io.NodeOutput(tuple(average_of(style.split(1), weight, mask)))
         return io.NodeOutput(Layer(style, weight, mask))

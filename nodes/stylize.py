@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import _types
+from ._controls import control_inputs, controls_from
 from ._hosted_model import HostedModel
 from ._paint import paint
 from ._selection import style_from_text, wrong_model
@@ -46,6 +47,7 @@ class Stylize(io.ComfyNode):
                 _types.preserve_color_input(),
                 _types.mask_input(),
                 _types.precision_input(),
+                *control_inputs(places=False),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The painting, as large as the photo.")],
         )
@@ -60,6 +62,7 @@ class Stylize(io.ComfyNode):
         preserve_color: Any,
         precision: Any,
         mask: Any = None,
+        **controls: Any,
     ) -> io.NodeOutput:
         """Paint."""
         model = style_model.model
@@ -73,5 +76,6 @@ class Stylize(io.ComfyNode):
             mask=mask,
             preserve_color=preserve_color,
             precision=precision,
+            controls=controls_from(controls),
         )
         return io.NodeOutput(painting)
