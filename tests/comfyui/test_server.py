@@ -54,6 +54,10 @@ def test_the_page_can_fetch_the_help_of_every_node(server, node: str) -> None:
     status, body = server.request(f"/extensions/comfyui-brushwork/docs/{node}.md")
     assert status == 200
     assert b"(Brushwork)" in body
+    for picture in re.findall(r"\]\((images/[^)]+)\)", body.decode()):
+        status, data = server.request(f"/extensions/comfyui-brushwork/docs/{picture}")
+        assert status == 200
+        assert data.startswith(b"\xff\xd8")
 
 
 def test_the_page_lists_the_example_workflows(server) -> None:
