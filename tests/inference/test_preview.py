@@ -41,7 +41,7 @@ def test_small_photos_are_not_enlarged_and_the_first_style_is_the_default(tmp_pa
     painter = Previewer()
     first = painter.paint((MODEL,), tmp_path / "tiny.png")
     assert decoded(first).shape == (3, 5, 3)
-    assert painter.paint((MODEL,), tmp_path / "tiny.png", "starry-night") == first
+    assert painter.paint((MODEL,), tmp_path / "tiny.png", "starry-night--small") == first
     painter.forget()
     assert painter.paint((MODEL,), tmp_path / "tiny.png") == first
 
