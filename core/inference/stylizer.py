@@ -248,7 +248,8 @@ def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:
 def _reach(style: StyleSelection, mask: Tensor | None, photo: Tensor) -> Tensor | None:
     """Where the painting covers the photo: (1 or B, 1, H, W) on the photo's device, None: everywhere.
 
-    The user's mask times the coverage of the style layers, which is the largest of their masks.
+    The user's mask times the coverage of the style layers: the sum of their masks, at most 1, so that masks which
+    complete each other leave nothing of the photo.
     """
     reach = None if mask is None else _fit(mask, photo, "mask")
     if style is None or isinstance(style, str | int | Tensor | Mapping):
@@ -261,7 +262,7 @@ def _reach(style: StyleSelection, mask: Tensor | None, photo: Tensor) -> Tensor 
     coverage: Tensor | None = None
     for layer_mask in fitted:
         if layer_mask is not None:
-            coverage = layer_mask if coverage is None else torch.maximum(coverage, layer_mask)
+            coverage = layer_mask if coverage is None else (coverage + layer_mask).clamp_max(1)
     if coverage is None or reach is None:
         return reach if coverage is None else coverage
     return coverage * reach

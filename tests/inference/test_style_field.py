@@ -177,3 +177,9 @@ def test_a_field_of_pictures_by_the_batch(model):
     for i in range(2):
         own = [StyleLayer(pictures[i : i + 1], 1, left), StyleLayer(pictures[1 - i : 2 - i], 1, right)]
         assert torch.allclose(together[i], Stylizer(model, "cpu")(photos[i : i + 1], own)[0], atol=1e-4)
+
+
+def test_masks_that_complete_each_other_leave_nothing_of_the_photo(model):
+    ramp = torch.linspace(0, 1, WIDTH).expand(16, WIDTH)
+    layers = field(model, 1 - ramp, ramp)
+    assert torch.allclose(Stylizer(model, "cpu")(photo(), layers), model(photo(), layers), atol=1e-5)
