@@ -28,6 +28,7 @@ NODES = {
     "style_grid": "StyleGrid",
     "measure_stylization": "MeasureStylization",
     "reconstruct_features": "ReconstructFeatures",
+    "stylize_video": "StylizeVideo",
 }
 """Module → class, one node a file."""
 

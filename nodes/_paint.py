@@ -56,7 +56,7 @@ def paint(
                 _host.to_core(image[rows]),
                 _style_rows(style, rows, batch),
                 strength,
-                mask=None if mask is None else _rows(mask, rows, batch, "masks"),
+                mask=None if mask is None else rows_of(mask, rows, batch, "masks"),
                 preserve_color=preserve_color,
                 controls=_control_rows(controls, rows, batch),
                 progress=lambda done, _: bar(rows.start + done, batch),
@@ -92,7 +92,7 @@ def _once_more(stylizer: Stylizer, run: Callable[[Stylizer], Tensor], size: str)
 def _style_rows(style: StyleSelection, rows: slice, batch: int) -> StyleSelection:
     """The part of a selection that belongs to some pictures of the batch."""
     if isinstance(style, Tensor):
-        return _rows(style, rows, batch, "style pictures")
+        return rows_of(style, rows, batch, "style pictures")
     if isinstance(style, Sequence) and not isinstance(style, str):
         return [_layer_rows(layer, rows, batch) for layer in style]
     return style
@@ -111,12 +111,12 @@ def _control_rows(controls: Controls, rows: slice, batch: int) -> Controls:
 def _layer_rows(layer: StyleLayer, rows: slice, batch: int) -> StyleLayer:
     style = layer.style
     if isinstance(style, Tensor):
-        style = _rows(style, rows, batch, "style pictures")
-    mask = None if layer.mask is None else _rows(layer.mask, rows, batch, "masks of a style")
+        style = rows_of(style, rows, batch, "style pictures")
+    mask = None if layer.mask is None else rows_of(layer.mask, rows, batch, "masks of a style")
     return replace(layer, style=style, mask=mask)
 
 
-def _rows(value: Tensor, rows: slice, batch: int, name: str) -> Tensor:
+def rows_of(value: Tensor, rows: slice, batch: int, name: str) -> Tensor:
     """Slice what there is one of for each picture; what there is one of for all stays.
 
     Raises:

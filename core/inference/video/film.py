@@ -21,6 +21,7 @@ class FilmPainter:
         strength: 0..1, where there is no curve.
         curve: Style and strength over the frames.
         selection: Weights of the curve → what `Stylizer` takes.
+        first: What a keyframe without a style means.
         mask: Where to paint, the same in all frames.
         preserve_color: See core/color.py.
     """
@@ -33,12 +34,13 @@ class FilmPainter:
         *,
         curve: StyleCurve | None = None,
         selection: Callable[[Mapping[str, float]], StyleSelection] | None = None,
+        first: StyleSelection = None,
         mask: Tensor | None = None,
         preserve_color: ColorMode = "none",
     ) -> None:
         self.video, self.style, self.strength = video, style, strength
         self.curve, self.selection = curve, selection or dict
-        self.mask = mask
+        self.first, self.mask = first, mask
         self.preserve_color: ColorMode = preserve_color
 
     def __call__(self, frame: Tensor, index: int) -> Tensor:
@@ -46,7 +48,7 @@ class FilmPainter:
         style, strength = self.style, self.strength
         if self.curve is not None:
             weights, strength = self.curve.at(index)
-            style = self.selection(weights) if weights else None
+            style = self.selection(weights) if weights else self.first
         return self.video(frame, style, strength, mask=self.mask, preserve_color=self.preserve_color)
 
     def state_dict(self) -> dict[str, Tensor]:
