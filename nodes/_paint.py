@@ -102,9 +102,9 @@ def _control_rows(controls: Controls, rows: slice, batch: int) -> Controls:
     """The part of the controls that belongs to some pictures of the batch."""
     places, palette = controls.strength_map, controls.palette
     if places is not None:
-        places = _rows(places, rows, batch, "strength maps")
+        places = rows_of(places, rows, batch, "strength maps")
     if palette is not None:
-        palette = _rows(palette, rows, batch, "palettes")
+        palette = rows_of(palette, rows, batch, "palettes")
     return replace(controls, strength_map=places, palette=palette)
 
 
