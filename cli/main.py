@@ -18,6 +18,7 @@ COMMANDS = {
     "stylize": "repaint photos in a style",
     "grid": "styles × strengths of a photo in one labelled picture",
     "video": "repaint a film, without flicker",
+    "live": "paint a camera while it runs",
     "demo": "contact sheet of all bundled styles, offline",
     "models": "list, get and verify models",
     "train": "train a style network",
