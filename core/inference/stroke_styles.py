@@ -14,6 +14,10 @@ from ..style_model import StyleLayer, StyleModel, StyleSelection
 
 SUFFIXES = ("--small", "--large")
 
+TRAINED_EFFECT = 0.25
+"""Exponent: strokes of a painting that was learned at twice the size are not twice as wide, but 1.17 times (median of
+the CIN starter's eleven paintings, by benchmarks/stroke_scale.py); the network's resolution has to do the rest."""
+
 PICTURE_RANGE = (0.5, 2.0)
 """Factors that a style picture may be scaled by: beyond them its texture is no longer what a network was shown."""
 
@@ -47,7 +51,7 @@ def with_stroke_size(model: StyleModel, style: StyleSelection, size: float) -> t
     mixed: list[StyleLayer] = []
     for layer, family in zip(layers, families, strict=True):
         mixed += _between(layer, family, inside)
-    return (mixed, size / inside) if inside != 1 else (style, size)
+    return (mixed, size / inside**TRAINED_EFFECT) if inside != 1 else (style, size)
 
 
 def _layers(style: StyleSelection) -> list[StyleLayer]:

@@ -12,7 +12,7 @@ import torch
 from brushwork.core.errors import ConfigError
 from brushwork.core.inference import Controls, StyleLayer, StyleModel, Stylizer
 from brushwork.core.inference.stroke import octaves, paint_at_stroke_size, relative_stroke
-from brushwork.core.inference.stroke_styles import with_stroke_size
+from brushwork.core.inference.stroke_styles import TRAINED_EFFECT, with_stroke_size
 from brushwork.core.spec import StyleInfo
 
 PERIOD_PX = 8
@@ -119,31 +119,31 @@ def family(make_conditional) -> StyleModel:
 
 
 @pytest.mark.parametrize(
-    ("style", "size", "weights", "left"),
+    ("style", "size", "weights", "inside"),
     [
-        ("dots--small", 2, [0.5, 0.5, 0, 0], 1),
-        ("dots--small", 4, [0, 1, 0, 0], 1),
-        ("dots--small", 8, [0, 1, 0, 0], 2),
-        ("dots--small", 0.5, [1, 0, 0, 0], 0.5),
-        ("dots--large", 0.5, [0.5, 0.5, 0, 0], 1),
-        ("dots--large", 2, [0, 1, 0, 0], 2),
-        ("waves", 2, [0, 0, 1, 0], 2),
-        ({"dots--small": 1, "identity": 1}, 2, [0.25, 0.25, 0, 0.5], 1),
-        ({"dots--small": 1, "waves": 1}, 2, [0.5, 0, 0.5, 0], 2),
-        (None, 2, [0.5, 0.5, 0, 0], 1),
+        ("dots--small", 2, [0.5, 0.5, 0, 0], 2),
+        ("dots--small", 4, [0, 1, 0, 0], 4),
+        ("dots--small", 8, [0, 1, 0, 0], 4),
+        ("dots--small", 0.5, [1, 0, 0, 0], 1),
+        ("dots--large", 0.5, [0.5, 0.5, 0, 0], 0.5),
+        ("dots--large", 2, [0, 1, 0, 0], 1),
+        ("waves", 2, [0, 0, 1, 0], 1),
+        ({"dots--small": 1, "identity": 1}, 2, [0.25, 0.25, 0, 0.5], 2),
+        ({"dots--small": 1, "waves": 1}, 2, [0.5, 0, 0.5, 0], 1),
+        (None, 2, [0.5, 0.5, 0, 0], 2),
     ],
 )
-def test_trained_sizes_are_mixed_by_log_size(make_conditional, style, size, weights, left):
+def test_trained_sizes_are_mixed_by_log_size(make_conditional, style, size, weights, inside):
     model = family(make_conditional)
     chosen, rest = with_stroke_size(model, style, size)
     assert torch.allclose(model.encode(chosen).weights, torch.tensor([weights], dtype=torch.float32))
-    assert rest == pytest.approx(left)
+    assert rest == pytest.approx(size / inside**TRAINED_EFFECT)
 
 
 def test_masks_stay_with_their_styles(make_conditional):
     model, mask = family(make_conditional), torch.rand(4, 4)
     chosen, rest = with_stroke_size(model, [StyleLayer("dots--small", 3, mask), StyleLayer("identity")], 2)
-    assert rest == 1
+    assert rest == pytest.approx(2 / 2**TRAINED_EFFECT)
     assert [(layer.style, layer.weight) for layer in chosen] == [(0, 1.5), (1, 1.5), ("identity", 1.0)]
     assert all(layer.mask is mask for layer in chosen[:2])
 
