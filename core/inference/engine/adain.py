@@ -16,15 +16,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from ...architectures import StyleCode, StyleNetwork
-from ...architectures.adain import AdaINNet
+from ...architectures.adain import ADAIN_EPS, AdaINNet
 from .affine import Affine
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
 from .moments import Moments
 from .passes import Run
 from .rows import Rows, Write, as_rows, copy, relu
-
-EPS = 1e-5
-"""Added to the unbiased variance, as `calc_mean_std` does."""
 
 
 class AdaINProgram:
@@ -109,7 +106,7 @@ class AdaINProgram:
     def _transfer(self, moments: Moments, code: StyleCode) -> Affine:
         """AdaIN (eq. 8) of the mixed styles and α (eq. 14) as one scale and shift."""
         mean, std = (code.weights[0].double() @ part.double() for part in code.features)
-        own_std = (moments.unbiased_variance + EPS).sqrt().to(std.device)
+        own_std = (moments.unbiased_variance + ADAIN_EPS).sqrt().to(std.device)
         scale = code.alpha * std / own_std + (1 - code.alpha)
         shift = code.alpha * (mean - moments.mean.to(mean.device) * std / own_std)
         return Affine(scale, shift, self.dtype)

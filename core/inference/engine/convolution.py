@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...architectures._layers import Conv2d, same_padding
+from ...architectures._reshaped_convs import fold_nearest, fold_phases
 from .rows import Rows, Write, block_rows
 from .window import Padding, Window, even_padding
 
@@ -74,10 +75,7 @@ class UpsampleConvolution(Convolution):
 
     def prepare(self, weight: Tensor) -> Tensor:
         """(C_out, C_in, 3, 3) → (C_in, C_out, 4, 4)."""
-        # which of the three taps meet in each of the four, by row; the same by column
-        meet = weight.new_tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
-        folded = torch.einsum("ai,bj,ocij->coab", meet, meet, weight)
-        return folded.contiguous(memory_format=torch.channels_last)
+        return fold_nearest(weight).contiguous(memory_format=torch.channels_last)
 
     def apply(self, piece: Tensor, bias: Tensor) -> Tensor:
         """Padding 3 takes off what the padded row and column on each side would have painted outside."""
@@ -102,8 +100,7 @@ class ColourConvolution(Convolution):
 
     def prepare(self, weight: Tensor) -> Tensor:
         """(C_out, C_in, k, k) → (4 · C_out, C_in, k + 1, k + 1) in the order of pixel_shuffle."""
-        phases = [F.pad(weight, (x, 1 - x, y, 1 - y)) for y in (0, 1) for x in (0, 1)]
-        return torch.stack(phases, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return fold_phases(weight).contiguous(memory_format=torch.channels_last)
 
     def apply(self, piece: Tensor, bias: Tensor) -> Tensor:
         """Phases side by side → pixels."""
