@@ -72,7 +72,7 @@ class Painter:
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
         # smoothed statistics of a film are kept by the network's own layers
-        if engine is None or hook_wanted() or not engine.paints(code):
+        if engine is None or hook_wanted():
             return self.plain.paint(photo, code)
         plans = self.plans(*photo.shape[-2:])
         for index, plan in enumerate(plans):

@@ -2,46 +2,39 @@
 
 Huang & Belongie 2017, arXiv 1703.06868; see core/architectures/adain.py. Encoder and decoder have no normalization, so
 rows run through all their layers in one go and only the features between them, at an eighth of the resolution, are
-stored.
+stored. Styles in their places need no more passes: only the exchange differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 import torch
-import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
+from ...architectures._mixing import need_style
 from ...architectures.adain import ADAIN_EPS, AdaINNet
-from .affine import Affine
+from .affine import Affine, BlendedAffine, Scaling
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .encoder import Encoder, tap
 from .moments import Moments
+from .norms import OwnNorms
 from .passes import Run
-from .rows import Rows, Write, as_rows, copy, relu
+from .places import Places
+from .rows import Rows, Write, relu
 
 
 class AdaINProgram:
     """An AdaIN network prepared for streams."""
 
-    passes = 2
-
     def __init__(self, network: AdaINNet, dtype: torch.dtype) -> None:
-        self.dtype, self.stride = dtype, network.stride
+        self.dtype = dtype
         self.work = torch.promote_types(dtype, torch.float32)
-        encoder = network.encoder
-        self.normalization = encoder.config.normalization
-        self.ceil_pool = encoder.config.ceil_pool
-        self.colours = Convolution(encoder.conv0, dtype, centre=False) if encoder.config.input_conv else None
-        self.encoder: list[tuple[Convolution, bool]] = []
-        """Convolutions, and whether a pooling goes before."""
-        for name in encoder.names:
-            conv = cast("nn.Conv2d", encoder.get_submodule("conv" + name[4:]))
-            pooled = name[4] != "1" and name.endswith("_1")
-            self.encoder.append((Convolution(conv, dtype, centre=False), pooled))
+        self.encoder, self.stride = Encoder(network.encoder, dtype), network.stride
+        self.multiple = 1 if self.encoder.ceil_pool else network.stride
+        """Of what height and width must be."""
         self.decoder: list[Convolution] = []
         names, doubled = network.decoder.names, False
         for name in names:
@@ -60,68 +53,75 @@ class AdaINProgram:
 
     def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
-        features = self.encoder[-1][0].channels * self.dtype.itemsize * height * width // self.stride**2
+        features = self.encoder.channels * self.dtype.itemsize * height * width // self.stride**2
         return features, features
 
-    def rows(self, photo: Callable[[], Rows], height: int, width: int, run: Run, code: StyleCode) -> Rows:
+    def passes(self, runs: int, *, regional: bool) -> int:
+        """How often rows go through `Meter`: encode, decode."""
+        return 2
+
+    def paint(
+        self,
+        photo: Callable[[], Rows],
+        size: tuple[int, int],
+        run: Run,
+        code: StyleCode | None,
+        places: Places | None,
+    ) -> Rows:
         """Paint: rows (1, 3, r, ≥ width), at least `height` of them, not clamped.
 
         Args:
             photo: Rows of the photo, RGB in 0..1, as often as they are asked for.
-            height: Of the photo; where pooling rounds down, a multiple of the stride, as the width.
-            width: Of the photo.
+            size: Height and width of the photo, a `multiple` each.
             run: Stores, progress.
-            code: With weights (1, S).
+            code: With weights (1, S), if `places` is None.
+            places: Of the styles, and α.
         """
-        rows, size = self._encoded(photo, height, width)
-        features = run.workspace.rows("features", self.encoder[-1][0].channels, *size, self.dtype)
-        moments = Moments(features.channels)
-        first = 0
-        for block in run.meter.through(rows, size[0]):
-            block.clamp_min_(0)
-            moments.add(block)
-            features.write(first, block)
-            first += block.shape[2]
-        rows, write = run.stored(features), self._transfer(moments, code).write
+        code = need_style(code, "AdaIN")
+        deep = self.encoder.sizes(*size)[self.encoder.last]
+        features = run.workspace.rows("features", self.encoder.channels, *deep, self.dtype)
+        regions = places.maps() if places is not None and places.regional else None
+        norms = [OwnNorms()] if regions is None else [OwnNorms(k, regions) for k in range(regions.count)]
+        measured = [own.moments(deep) for own in norms]
+        rows = self.encoder.rows(photo, size)
+        for moments in measured:
+            rows = tap(moments, None)(rows)
+        run.consume(rows, deep[0], None, features)
+        transfer = self._transfer(measured, code, places, deep)
+        rows, write = run.stored(features), transfer.write
         for conv in self.decoder:
-            stage = conv.at(*size)
-            rows, write, size = stage.rows(rows, write), cast("Write", relu), (stage.out_height, stage.out_width)
-        for block in run.meter.through(rows, size[0]):
+            stage = conv.at(*deep)
+            rows, write, deep = stage.rows(rows, write), cast("Write", relu), (stage.out_height, stage.out_width)
+        for block in run.meter.through(rows, deep[0]):
             yield block.to(self.work)
 
-    def _encoded(self, photo: Callable[[], Rows], height: int, width: int) -> tuple[Rows, tuple[int, int]]:
-        """Rows of the deepest layer, before its ReLU, and their size."""
-        rows, write = (as_rows(self.normalization.encode(block), self.dtype) for block in photo()), cast("Write", copy)
-        if self.colours is not None:
-            rows = self.colours.at(height, width).rows(rows, write)
-        size = (height, width)
-        for conv, pooled in self.encoder:
-            if pooled:
-                rows = _max_pooled(rows, ceil=self.ceil_pool)
-                size = (-(-size[0] // 2), -(-size[1] // 2)) if self.ceil_pool else (size[0] // 2, size[1] // 2)
-            stage = conv.at(*size)
-            rows, write, size = stage.rows(rows, write), cast("Write", relu), (stage.out_height, stage.out_width)
-        return rows, size
+    def _transfer(
+        self, measured: list[Moments], code: StyleCode, places: Places | None, size: tuple[int, int]
+    ) -> Affine:
+        """AdaIN (eq. 8) and α (eq. 14) as one scale and shift: of the mixed styles, or by place."""
+        if places is None:
+            means, deviations = (code.weights.double() @ part.double() for part in code.features)  # (1, C)
+        else:
+            means, deviations = places.features  # (K, C)
+        scaling = Scaling(deviations.double(), means.double(), ADAIN_EPS, correction=1)
+        statistics = [moments.statistics(ADAIN_EPS, 1) for moments in measured]
+        statistics = statistics * len(means) if len(statistics) == 1 else statistics
+        each = [scaling.of(k, *own) for k, own in enumerate(statistics)]
+        scales, shifts = (torch.stack(values) for values in zip(*each, strict=True))
+        if not isinstance(code.alpha, Tensor):
+            scales, shifts = code.alpha * scales + (1 - code.alpha), code.alpha * shifts
+        if places is None:
+            return Affine(scales[0], shifts[0], self.dtype)
+        masks, alphas = places.maps().at(*size), places.alphas()
+        if alphas is None:
+            return BlendedAffine(scales, shifts, masks, self.dtype)
+        alpha = alphas.at(*size)
 
-    def _transfer(self, moments: Moments, code: StyleCode) -> Affine:
-        """AdaIN (eq. 8) of the mixed styles and α (eq. 14) as one scale and shift."""
-        mean, std = (code.weights[0].double() @ part.double() for part in code.features)
-        own_std = (moments.unbiased_variance + ADAIN_EPS).sqrt().to(std.device)
-        scale = code.alpha * std / own_std + (1 - code.alpha)
-        shift = code.alpha * (mean - moments.mean.to(mean.device) * std / own_std)
-        return Affine(scale, shift, self.dtype)
+        def with_photo(first: int, count: int) -> Tensor:
+            share = alpha(first, count)
+            return torch.cat((masks(first, count) * share, 1 - share), 1)
 
-
-def _max_pooled(rows: Rows, *, ceil: bool) -> Rows:
-    """2×2 maxima; an odd last row is kept where `ceil`, as is an odd last column."""
-    pool = partial(F.max_pool2d, kernel_size=2, stride=2, ceil_mode=ceil)
-    odd = None
-    for block in rows:
-        if odd is not None:
-            block = torch.cat([odd, block], 2)
-        even = block.shape[2] // 2 * 2
-        odd = block[:, :, even:].clone() if even < block.shape[2] else None
-        if even:
-            yield pool(block[:, :, :even])
-    if odd is not None and ceil:
-        yield pool(odd)
+        # one style more: the photo's features as they are
+        scales = torch.cat((scales, torch.ones_like(scales[:1])))
+        shifts = torch.cat((shifts, torch.zeros_like(shifts[:1])))
+        return BlendedAffine(scales, shifts, with_photo, self.dtype)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from ...architectures._layers import EPS, BatchNorm, ConditionalInstanceNorm, InstanceNorm
-from .moments import Moments
 
 Norm = InstanceNorm | ConditionalInstanceNorm | BatchNorm
+
+MapRows = Callable[[int, int], Tensor]
+"""(first row, rows) → the shares of K styles there, (rows · W, K), float32 or better."""
 
 
 class Affine:
@@ -26,15 +29,20 @@ class Affine:
         self.scale, self.shift = (values.to(dtype).view(1, -1, 1, 1) for values in (scale, shift))
         self._scratch: Tensor | None = None
 
+    def values(self, block: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """Scale and shift of a block (1, C, r, W) that begins at row `first`, broadcastable to it."""
+        return self.scale, self.shift
+
     def write(self, block: Tensor, out: Tensor, first: int) -> None:
         """A `Write`: scale and shift."""
+        scale, shift = self.values(block, first)
         if out.dtype == block.dtype:
-            torch.addcmul(self.shift, block, self.scale, out=out)
+            torch.addcmul(shift, block, scale, out=out)
             return
         # torch would convert inside one operation thirty times slower than in two
         if self._scratch is None or self._scratch.shape != block.shape:
             self._scratch = torch.empty_like(block, memory_format=torch.channels_last)
-        torch.addcmul(self.shift, block, self.scale, out=self._scratch)
+        torch.addcmul(shift, block, scale, out=self._scratch)
         out.copy_(self._scratch)
 
     def write_relu(self, block: Tensor, out: Tensor, first: int) -> None:
@@ -42,35 +50,72 @@ class Affine:
         self.write(block, out, first)
         out.clamp_min_(0)
 
-    def add_to(self, x: Tensor, block: Tensor) -> None:
+    def add_to(self, x: Tensor, block: Tensor, first: int) -> None:
         """In place: x += scale · block + shift."""
-        x.addcmul_(block.to(x.dtype), self.scale).add_(self.shift)
+        scale, shift = self.values(block, first)
+        x.addcmul_(block.to(x.dtype), scale).add_(shift)
 
 
-def normalization(norm: Norm | None, moments: Moments | None, style: Tensor | None, dtype: torch.dtype) -> Affine:
-    """A normalization layer as an Affine of the rows whose moments were taken.
+class BlendedAffine(Affine):
+    """y = Σ_k m_k · (scale_k · x + shift_k), with shares m_k that change from place to place.
 
     Args:
-        norm: The layer; None: instance norm without γ and β.
-        moments: Of its input; None for batch normalization, which brings its own.
-        style: Style weights (1, S) for conditional layers.
-        dtype: Of scale and shift.
+        scales: (K, C).
+        shifts: (K, C).
+        maps: m at the resolution of x.
+        dtype: Of the arithmetic.
     """
-    if isinstance(norm, BatchNorm):
-        mean, variance = (cast("Tensor", values).double() for values in (norm.running_mean, norm.running_var))
-        scale = norm.weight.double() * (variance + norm.eps).rsqrt()
-        return Affine(scale, norm.bias.double() - mean * scale, dtype)
-    assert moments is not None  # noqa: S101 - the programs measure before they normalize
-    if norm is None:
-        inverse = (moments.variance + EPS).rsqrt()
-        return Affine(inverse, -moments.mean * inverse, dtype)
-    inverse = (moments.variance + norm.eps).rsqrt().to(norm.weight.device)
-    mean = moments.mean.to(norm.weight.device)
-    gamma, beta = norm.weight.double(), norm.bias.double()
+
+    def __init__(self, scales: Tensor, shifts: Tensor, maps: MapRows, dtype: torch.dtype) -> None:
+        super().__init__(scales[0], shifts[0], dtype)
+        self.maps, self.dtype = maps, dtype
+        self._both = torch.cat((scales, shifts), 1).to(dtype)  # (K, 2 · C)
+        self._blended: Tensor | None = None
+
+    def values(self, block: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """The blend at every pixel of the block, valid until the next call."""
+        _, channels, rows, width = block.shape
+        maps = self.maps(first, rows).to(self.dtype)
+        if self._blended is None or len(self._blended) != len(maps):
+            self._blended = maps.new_empty(len(maps), 2 * channels)
+        torch.mm(maps, self._both, out=self._blended)
+        both = self._blended.view(1, rows, width, 2 * channels).permute(0, 3, 1, 2)
+        return both[:, :channels], both[:, channels:]
+
+
+class Scaling(NamedTuple):
+    """What a normalization layer does beside normalizing, for each of K styles."""
+
+    scale: Tensor | None = None
+    """γ (K, C) or, the same for all, (1, C); None: 1."""
+    shift: Tensor | None = None
+    """β, likewise; None: 0."""
+    eps: float = EPS
+    correction: int = 0
+    """1 for the unbiased variance."""
+
+    def of(self, region: int, mean: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+        """Style `region`, given μ and 1/σ, (C,) each: scale and shift (C,) of x, float64."""
+
+        def row(values: Tensor) -> Tensor:
+            return values[region if len(values) > 1 else 0].to(mean)
+
+        gain = inverse if self.scale is None else inverse * row(self.scale)
+        return gain, -mean * gain if self.shift is None else row(self.shift) - mean * gain
+
+
+def scaling_of(norm: InstanceNorm | ConditionalInstanceNorm, styles: Tensor | None) -> Scaling:
+    """γ and β of a layer for K styles or mixes of styles, weights (K, S)."""
+    gamma, beta = norm.weight.detach().double(), norm.bias.detach().double()
     if isinstance(norm, ConditionalInstanceNorm):
-        if style is None:
+        if styles is None:
             raise TypeError("conditional instance normalization needs style weights")
-        weights = style[0].double()
-        gamma, beta = weights @ gamma, weights @ beta
-    scale = gamma * inverse
-    return Affine(scale, beta - mean * scale, dtype)
+        return Scaling(styles.to(gamma) @ gamma, styles.to(gamma) @ beta, norm.eps)
+    return Scaling(gamma[None], beta[None], norm.eps)
+
+
+def of_training_set(norm: BatchNorm, dtype: torch.dtype) -> Affine:
+    """Batch normalization brings its own statistics."""
+    mean, variance = (cast("Tensor", values).double() for values in (norm.running_mean, norm.running_var))
+    scale = norm.weight.double() * (variance + norm.eps).rsqrt()
+    return Affine(scale, norm.bias.double() - mean * scale, dtype)

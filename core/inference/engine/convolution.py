@@ -122,7 +122,8 @@ class Stage:
     def __init__(self, conv: Convolution, height: int, width: int) -> None:
         self.conv, self.height, self.width = conv, height, width
         self.out_height, self.out_width = conv.out_size(height, width)
-        self._bias: Tensor | None = None if conv.centre else conv.bias.to(conv.dtype)
+        self.bias: Tensor | None = None if conv.centre else conv.bias.to(conv.dtype)
+        """What is added to the output. Before a normalization it is free: known after the first rows, or set before."""
 
     @property
     def channels(self) -> int:
@@ -149,9 +150,9 @@ class Stage:
             conv.in_channels, self.width, conv.kernel, conv.stride, pad, outputs, conv.dtype, device, before
         )
         for piece in window.pieces(source, write):
-            if self._bias is None:
-                self._bias = self._centring(piece)
-            yield conv.apply(piece, self._bias)
+            if self.bias is None:
+                self.bias = self._centring(piece)
+            yield conv.apply(piece, self.bias)
         conv.window = window
 
     def _centring(self, piece: Tensor) -> Tensor:

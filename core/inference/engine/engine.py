@@ -13,23 +13,27 @@ from torch import Tensor
 
 from ...architectures import StyleCode
 from ...architectures.adain import AdaINNet
+from ...architectures.modulated_adain import ModulatedAdaINNet
 from ...architectures.msg_net import MsgNet
 from ...architectures.transformer_net import TransformerNet
 from ...images import pad_to_side
 from ...style_model import StyleModel
 from .adain import AdaINProgram
+from .modulated_adain import ModulatedAdaINProgram
 from .msg_net import MsgNetProgram
+from .norms import OwnNorms
 from .passes import Meter, Run
+from .places import Places
 from .rows import Rows, as_rows, block_rows
 from .store import Workspace
 from .transformer import TransformerProgram
 
-Program = TransformerProgram | MsgNetProgram | AdaINProgram
+Program = TransformerProgram | MsgNetProgram | AdaINProgram | ModulatedAdaINProgram
 
 
 def supports(model: StyleModel) -> bool:
     """Whether the engine can run this model; the others take the plain path."""
-    kinds = (TransformerProgram, MsgNetProgram, AdaINProgram)
+    kinds = (TransformerProgram, MsgNetProgram, AdaINProgram, ModulatedAdaINProgram)
     return any(kind.supports(model.network) for kind in kinds)
 
 
@@ -48,13 +52,11 @@ class Engine:
             self.program: Program = TransformerProgram(network, dtype)
         elif isinstance(network, MsgNet):
             self.program = MsgNetProgram(network, dtype)
+        elif isinstance(network, ModulatedAdaINNet):
+            self.program = ModulatedAdaINProgram(network, dtype)
         else:
             self.program = AdaINProgram(cast("AdaINNet", network), dtype)
         self.workspace = Workspace(model.device)
-
-    def paints(self, code: StyleCode | None) -> bool:
-        """Whether a style can be painted here: one mix for the whole picture, not styles or strengths by place."""
-        return code is None or (code.weights.ndim == 2 and not isinstance(code.alpha, Tensor))
 
     @torch.no_grad()
     def paint(
@@ -70,7 +72,7 @@ class Engine:
 
         Args:
             content: (B, 3, H, W), 0..1, any device.
-            code: From `StyleModel.encode`; one for which `paints` is true.
+            code: From `StyleModel.encode`.
             keep: Full-size layers stay in memory; False computes them again: a third more work, a tenth of the memory.
             spill: Folder for the layers that must be kept, instead of memory.
             progress: Called after every block with the share of the work that is done, 0..1.
@@ -83,8 +85,9 @@ class Engine:
         for index in range(count):
             tell = None if progress is None else _part(progress, index, count)
             first = 0
-            picture = pad_to_side(content[index : index + 1], self.model.network.min_side)
-            rows = self.rows(picture, _of_picture(code, index), keep=keep, spill=spill, progress=tell)
+            rows = self.rows(
+                content[index : index + 1], _of_picture(code, index), keep=keep, spill=spill, progress=tell
+            )
             for block in rows:
                 height = min(block.shape[2], out.shape[2] - first)
                 if height > 0:
@@ -102,12 +105,13 @@ class Engine:
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Rows:
-        """Painted rows (1, 3, r, ≥ W), 0..1, float32 or better, of one picture (1, 3, H, W) that is not too small."""
+        """Painted rows (1, 3, r, ≥ W), 0..1, float32 or better, at least H of them, of one picture (1, 3, H, W)."""
         normalization, device = self.model.spec.normalization, self.model.device
-        if isinstance(self.program, AdaINProgram) and not self.program.ceil_pool:
-            stride = self.program.stride  # floor pooling would lose the last rows and columns
-            extra = (0, -picture.shape[-1] % stride, 0, -picture.shape[-2] % stride)
-            picture = F.pad(picture, extra, mode="replicate")
+        covered, multiple = (picture.shape[-2], picture.shape[-1]), self.program.multiple
+        picture = pad_to_side(picture, self.model.network.min_side)
+        # where pooling rounds down it would lose the last rows and columns
+        extra = (0, -picture.shape[-1] % multiple, 0, -picture.shape[-2] % multiple)
+        picture = F.pad(picture, extra, mode="replicate") if any(extra) else picture
         height, width = picture.shape[-2:]
         work = torch.promote_types(self.dtype, torch.float32)
         step = block_rows(width, 3)
@@ -116,22 +120,27 @@ class Engine:
             for first in range(0, height, step):
                 yield as_rows(normalization.encode(picture[:, :, first : first + step].to(device, work)), self.dtype)
 
+        places = None
+        if code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor)):
+            places = Places(code, covered, (height, width), self.dtype)
+        elif code is not None:
+            code = replace(code, weights=code.weights.to(device))
         workspace = self.workspace if spill is None else Workspace(device, spill)
-        style = None if code is None else code.weights.to(device)
-        run = Run(workspace, Meter(self.program.passes, progress), keep, style, self.dtype)
-        if isinstance(self.program, TransformerProgram):
-            painted = self.program.rows(photo, height, width, run)
-        else:
-            painted = self.program.rows(photo, height, width, run, cast("StyleCode", code))
-        for block in painted:
+        passes = self.program.passes(1 if places is None else places.count, regional=code is not None and code.regional)
+        run = Run(workspace, Meter(passes, progress), keep, None, self.dtype, OwnNorms())
+        for block in self.program.paint(photo, (height, width), run, code, places):
             yield torch.nan_to_num(normalization.decode(block), nan=0.0).clamp(0, 1)
 
 
 def _of_picture(code: StyleCode | None, index: int) -> StyleCode | None:
     """The part of a code for one picture of the batch."""
-    if code is None or len(code.weights) == 1:
-        return code
-    return replace(code, weights=code.weights[index : index + 1])
+    if code is None:
+        return None
+    alpha = code.alpha
+    if isinstance(alpha, Tensor):
+        alpha = alpha if len(alpha) == 1 else alpha[index : index + 1]
+    weights = code.weights if len(code.weights) == 1 else code.weights[index : index + 1]
+    return replace(code, weights=weights, alpha=alpha)
 
 
 def _part(progress: Callable[[float], None], index: int, count: int) -> Callable[[float], None]:

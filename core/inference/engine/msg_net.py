@@ -7,8 +7,8 @@ while memory allows, else it is computed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -18,12 +18,16 @@ from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
+from ...architectures._mixing import need_style
 from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
-from .affine import normalization
-from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .affine import Affine, Scaling
+from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution
+from .maps import Maps
 from .moments import Moments
+from .norms import Norms
 from .passes import Run, Source
-from .rows import Rows, copy
+from .places import Places, runs_by_place
+from .rows import RowReader, Rows, copy
 from .store import RowStore
 
 
@@ -44,7 +48,8 @@ class Features:
     """What one bottleneck hands to the next."""
 
     rows: Callable[[], Rows]
-    moments: Moments
+    moments: Moments | None
+    """Where the run measures."""
     height: int
     width: int
     store: RowStore | None
@@ -53,6 +58,9 @@ class Features:
 
 class MsgNetProgram:
     """An MSG-Net prepared for streams."""
+
+    multiple = 1
+    """Of what height and width must be."""
 
     def __init__(self, network: MsgNet, dtype: torch.dtype) -> None:
         self.dtype = dtype
@@ -82,10 +90,11 @@ class MsgNetProgram:
         """Every MSG-Net of this pack."""
         return type(network) is MsgNet
 
-    @property
-    def passes(self) -> int:
+    def passes(self, runs: int, *, regional: bool) -> int:
         """How often rows go through `Meter`."""
-        return 2 + 3 * (len(self.down) + len(self.blocks) + len(self.up)) + 1
+        encode, decode = 2 + 3 * len(self.down), 1 + 3 * (len(self.blocks) + len(self.up))
+        shared = 1 + len(self.blocks) + len(self.up) + regional * len(self.down) if runs > 1 else 0
+        return (runs if regional else 1) * encode + runs * decode + shared + 1
 
     def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
@@ -100,29 +109,91 @@ class MsgNetProgram:
             total += pixels * (full * self.sum_dtype.itemsize + self.up[-1].spatial.channels * size)
         return int(total), int(total)
 
-    def rows(self, photo: Callable[[], Rows], height: int, width: int, run: Run, code: StyleCode) -> Rows:
+    def paint(
+        self,
+        photo: Callable[[], Rows],
+        size: tuple[int, int],
+        run: Run,
+        code: StyleCode | None,
+        places: Places | None,
+    ) -> Rows:
         """Paint: rows (1, 3, r, ≥ width) in the network's range, at least `height` of them.
 
         Args:
             photo: Rows of the photo in the network's range, as often as they are asked for.
-            height: Of the photo.
-            width: Of the photo.
+            size: Height and width of the photo.
             run: Stores, progress.
-            code: With weights (1, S).
+            code: With weights (1, S), if `places` is None.
+            places: Of the styles; None: everywhere the same.
         """
-        x = self._enter(photo, height, width, run)
+        code = need_style(code, "MSG-Net")
+        weights = code.weights[0] if places is None else None
+        matrices = self._matrices(code.features[0] if places is None else places.features[0], weights)
+        if places is None:
+            return self._decode(self._encode(photo, size, run), run, matrices, None)
+        # in front of CoMatch nothing depends on the style but the statistics of regions
+        encoded = None if places.regional else self._encode(photo, size, run)
+        maps = places.maps()
+
+        def finish(norms: Norms) -> Rows:
+            own = replace(run, norms=norms)
+            return self._decode(encoded or self._encode(photo, size, own), own, matrices, maps)
+
+        return runs_by_place(finish, maps, regional=places.regional)
+
+    def _encode(self, photo: Callable[[], Rows], size: tuple[int, int], run: Run) -> Features:
+        """What CoMatch takes, stored."""
+        x = self._enter(photo, *size, run)
         for index, prepared in enumerate(self.down):
-            after = partial(F.conv2d, weight=self._matching(code)) if index == len(self.down) - 1 else None
-            x = self._bottleneck(f"down{index}", prepared, x, run, keep=run.keep or index > 0, store=True, after=after)
+            x = self._bottleneck(f"down{index}", prepared, x, run, keep=run.keep or index > 0, store=True)
+        return x
+
+    def _decode(self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None) -> Rows:
+        """CoMatch and what follows: all passes but the last, which is made when the rows are asked for."""
+        x = self._match(encoded, run, matrices, maps)
         for prepared in self.blocks:
             x = self._bottleneck("block", prepared, x, run, keep=True, store=True)
         for index, prepared in enumerate(self.up):
             last = index == len(self.up) - 1
             x = self._bottleneck(f"up{index}", prepared, x, run, keep=run.keep or not last, store=run.keep or not last)
-        affine = normalization(None, x.moments, None, self.sum_dtype)
-        stage = self.output.at(x.height, x.width)
+        affine = self._normalized(x, run)
+        return self._painted(self.output.at(x.height, x.width), x, affine, run)
+
+    def _painted(self, stage: Stage, x: Features, affine: Affine, run: Run) -> Rows:
         for block in run.meter.through(stage.rows(x.rows(), affine.write_relu), x.height):
             yield block.to(self.sum_dtype)
+
+    def _normalized(self, x: Features, run: Run) -> Affine:
+        """The norm in front of a bottleneck."""
+        return run.norms.affine(Scaling(), x.moments, (x.height, x.width), self.sum_dtype, None)
+
+    def _moments(self, size: tuple[int, int], run: Run) -> Moments | None:
+        return run.norms.moments(size) if run.norms.measures else None
+
+    def _match(self, x: Features, run: Run, matrices: list[Tensor], maps: Maps | None) -> Features:
+        """CoMatch: Ŷ = (W G(S))ᵀ F   (eq. 9), of one style or of all in their places."""
+        size, region = (x.height, x.width), run.norms.region
+
+        def matched() -> Rows:
+            first = 0
+            for block in x.rows():
+                if maps is None or region is not None:
+                    yield F.conv2d(block, matrices[region or 0])
+                    continue
+                rows = block.shape[2]
+                shares = maps.at(*size)(first, rows).to(block.dtype)
+                first += rows
+                total = torch.zeros_like(block)
+                for k, matrix in enumerate(matrices):
+                    total.addcmul_(F.conv2d(block, matrix), shares[:, k].view(1, 1, rows, -1))
+                yield total
+
+        assert x.store is not None  # noqa: S101 - `_encode` stores
+        # where other styles follow, the features are needed again
+        store = x.store if maps is None else run.workspace.rows("matched", x.store.channels, *size, self.sum_dtype)
+        moments = self._moments(size, run)
+        run.consume(matched(), x.height, moments, store)
+        return Features(partial(run.stored, store), moments, *size, store)
 
     def _enter(self, photo: Callable[[], Rows], height: int, width: int, run: Run) -> Features:
         """Stem, norm and ReLU, which the first bottleneck will normalize again."""
@@ -138,9 +209,9 @@ class MsgNetProgram:
                 first += block.shape[2]
                 yield scratch
 
-        moments = Moments(stage.channels)
-        for block in run.meter.through(activated(), height):
-            moments.add(block)
+        moments = self._moments((height, width), run)
+        if moments is not None:
+            run.consume(activated(), height, moments, None)
         return Features(activated, moments, height, width, None)
 
     def _bottleneck(
@@ -152,7 +223,6 @@ class MsgNetProgram:
         *,
         keep: bool,
         store: bool,
-        after: Callable[[Tensor], Tensor] | None = None,
     ) -> Features:
         """Three passes.
 
@@ -163,9 +233,8 @@ class MsgNetProgram:
             run: Stores, progress.
             keep: Whether the two inner layers are stored.
             store: Whether the sum is.
-            after: What else happens to the sum: CoMatch.
         """
-        affine = normalization(None, x.moments, None, self.sum_dtype)
+        affine = self._normalized(x, run)
         reduce = prepared.reduce.at(x.height, x.width)
         source = run.normalized(f"{name}.a", reduce, None, Source(x.rows, affine.write_relu), keep=keep)
         spatial = prepared.spatial.at(x.height, x.width)
@@ -176,22 +245,17 @@ class MsgNetProgram:
             straight = self._shortcut(prepared, x)
             for block in expand.rows(source.rows(), source.write):
                 # without a convolution on the way this is the store itself, and the sum is at once where it belongs
-                y = straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
-                yield y if after is None else after(y)
+                yield straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
 
         kept: RowStore | None = None
         if store:
-            kept = x.store if prepared.shortcut is None and after is None else None
-            kept = kept or run.store(f"{name}.x", expand, self.sum_dtype)
-        moments = Moments(expand.channels)
-        first = 0
-        for block in run.meter.through(total(), expand.out_height):
-            moments.add(block)
-            if kept is not None:
-                kept.write(first, block)
-            first += block.shape[2]
+            kept = x.store if prepared.shortcut is None else run.store(f"{name}.x", expand, self.sum_dtype)
+        size = (expand.out_height, expand.out_width)
+        moments = self._moments(size, run)
+        if moments is not None or kept is not None:
+            run.consume(total(), size[0], moments, kept)
         rows = total if kept is None else partial(run.stored, kept)
-        return Features(rows, moments, expand.out_height, expand.out_width, kept)
+        return Features(rows, moments, *size, kept)
 
     def _shortcut(self, prepared: Prepared, x: Features) -> RowReader:
         """The other summand's rows."""
@@ -202,32 +266,13 @@ class MsgNetProgram:
         rows = prepared.shortcut.at(height, width).rows(rows, copy)
         return RowReader(_doubled(rows) if prepared.upsample else rows)
 
-    def _matching(self, code: StyleCode) -> Tensor:
-        """CoMatch as a 1×1 convolution: Ŷ = (W G(S))ᵀ F   (eq. 9), (C, C, 1, 1)."""
-        grams = code.features[0]
-        gram = torch.einsum("s,sij->ij", code.weights[0].to(grams.dtype), grams)
-        matrix = (self.comatch.weight.detach().to(gram.dtype) @ gram).T
-        return matrix.to(self.sum_dtype)[:, :, None, None]  # its output's mean is many σ: not for half precision
-
-
-class RowReader:
-    """Rows by the number that is wanted, whatever the height of the blocks they come in."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows: Iterator[Tensor] = rows
-        self._rest: Tensor | None = None
-
-    def take(self, count: int) -> Tensor:
-        """The next `count` rows."""
-        parts: list[Tensor] = []
-        while count:
-            block = next(self._rows) if self._rest is None else self._rest
-            part = block[:, :, :count]
-            self._rest = block[:, :, count:] if block.shape[2] > count else None
-            count -= part.shape[2]
-            # the next block may be made in the same memory
-            parts.append(part.clone(memory_format=torch.channels_last) if count else part)
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+    def _matrices(self, grams: Tensor, weights: Tensor | None) -> list[Tensor]:
+        """CoMatch as 1×1 convolutions (C, C, 1, 1): of every style (S, C, C), or of one mix of them."""
+        if weights is not None:
+            grams = torch.einsum("s,sij->ij", weights.to(grams.dtype), grams)[None]
+        matrices = (self.comatch.weight.detach().to(grams.dtype) @ grams).mT
+        # the output's mean is many σ: not for half precision
+        return [matrix.to(self.sum_dtype)[:, :, None, None].contiguous() for matrix in matrices]
 
 
 def _subsampled(rows: Rows, stride: int) -> Rows:

@@ -9,9 +9,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .affine import Norm, normalization
+from ...architectures._layers import ConditionalInstanceNorm, InstanceNorm
+from .affine import Affine, Norm, Scaling, scaling_of
 from .convolution import Stage
 from .moments import Moments
+from .norms import Norms
 from .rows import Rows, Write
 from .store import RowStore, Workspace, stored_rows
 
@@ -56,10 +58,12 @@ class Run:
     meter: Meter
     keep: bool
     """Whether full-size layers are kept in the workspace, or computed again wherever they are needed."""
-    style: Tensor | None
-    """Style weights (1, S)."""
+    styles: Tensor | None
+    """For conditional networks: weights (K, S) of what is painted, one mix or K in their places."""
     dtype: torch.dtype
     """Of the arithmetic."""
+    norms: Norms
+    """Whose statistics the layers are normalized by."""
 
     def store(self, name: str, stage: Stage, dtype: torch.dtype | None = None) -> RowStore:
         """Room for a stage's output."""
@@ -70,7 +74,7 @@ class Run:
         return stored_rows(store, self.dtype.itemsize)
 
     def normalized(
-        self, name: str, stage: Stage, norm: Norm | None, before: Source, *, keep: bool | None = None
+        self, name: str, stage: Stage, norm: Norm | Scaling | None, before: Source, *, keep: bool | None = None
     ) -> Source:
         """Convolve, measure where the normalization wants it, and normalize: the source for the next layer.
 
@@ -85,23 +89,52 @@ class Run:
         def compute() -> Rows:
             return stage.rows(before.rows(), before.write)
 
+        self.norms.centre(stage)
         moments, rows = None, compute
-        if stage.conv.centre:
+        if stage.conv.centre and self.norms.measures:
             store = self.store(name, stage) if (self.keep if keep is None else keep) else None
             moments = self.measure(stage, compute(), store)
             if store is not None:
                 rows = partial(self.stored, store)
-        affine = normalization(norm, moments, self.style, self.dtype)
-        return Source(rows, affine.write_relu)
+        return Source(rows, self.affine(norm, stage, moments).write_relu)
+
+    def convolved(
+        self, stage: Stage, norm: Norm | Scaling | None, before: Source, store: RowStore, dtype: torch.dtype
+    ) -> Affine:
+        """Convolve into a store and measure: what normalizes the rows there.
+
+        Args:
+            stage: The convolution.
+            norm: What follows it, None for instance norm without affine.
+            before: Its input.
+            store: Where the output goes.
+            dtype: Of the normalization's arithmetic.
+        """
+        self.norms.centre(stage)
+        moments = self.measure(stage, stage.rows(before.rows(), before.write), store)
+        return self.affine(norm, stage, moments, dtype)
+
+    def affine(
+        self, norm: Norm | Scaling | None, stage: Stage, moments: Moments | None, dtype: torch.dtype | None = None
+    ) -> Affine:
+        """The normalization of a convolution's output, whose moments were measured if anything's were."""
+        scaling = scaling_of(norm, self.styles) if isinstance(norm, InstanceNorm | ConditionalInstanceNorm) else norm
+        size = (stage.out_height, stage.out_width)
+        return self.norms.affine(scaling or Scaling(), moments, size, dtype or self.dtype, stage.bias)
 
     def measure(self, stage: Stage, rows: Rows, store: RowStore | None) -> Moments | None:
         """One pass: moments of the rows where a normalization needs them, and the rows into a store."""
-        moments = Moments(stage.channels) if stage.conv.centre else None
+        wanted = stage.conv.centre and self.norms.measures
+        moments = self.norms.moments((stage.out_height, stage.out_width)) if wanted else None
+        self.consume(rows, stage.out_height, moments, store)
+        return moments
+
+    def consume(self, rows: Rows, height: int, moments: Moments | None, store: RowStore | None) -> None:
+        """One pass over rows, into moments and a store."""
         first = 0
-        for block in self.meter.through(rows, stage.out_height):
+        for block in self.meter.through(rows, height):
             if moments is not None:
                 moments.add(block)
             if store is not None:
                 store.write(first, block)
             first += block.shape[2]
-        return moments

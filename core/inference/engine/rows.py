@@ -45,3 +45,23 @@ def copy(block: Tensor, out: Tensor, first: int) -> None:
 def relu(block: Tensor, out: Tensor, first: int) -> None:
     """The `Write` of layers without normalization."""
     torch.clamp(block, min=0, out=out)
+
+
+class RowReader:
+    """Rows by the number that is wanted, whatever the height of the blocks they come in."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows: Iterator[Tensor] = rows
+        self._rest: Tensor | None = None
+
+    def take(self, count: int) -> Tensor:
+        """The next `count` rows."""
+        parts: list[Tensor] = []
+        while count:
+            block = next(self._rows) if self._rest is None else self._rest
+            part = block[:, :, :count]
+            self._rest = block[:, :, count:] if block.shape[2] > count else None
+            count -= part.shape[2]
+            # the next block may be made in the same memory
+            parts.append(part.clone(memory_format=torch.channels_last) if count else part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 2)

@@ -10,26 +10,32 @@ resolution are stored as well while memory allows, else computed again: 29 % mor
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from ...architectures import ConditionalTransformerNet, StyleNetwork
+from ...architectures import ConditionalTransformerNet, StyleCode, StyleNetwork
 from ...architectures._layers import BatchNorm, Upsample2d
 from ...architectures.transformer_net import ConvNorm, ResidualBlock, TransformerNet
-from .affine import Affine, Norm, normalization
+from .affine import Affine, Norm
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .norms import Norms, OwnNorms
 from .passes import Run, Source
+from .places import Places, runs_by_place
 from .rows import Rows, copy
-from .store import RowStore
+from .trunk import Trunk
 
 Layer = tuple[Convolution, Norm]
 
 
 class TransformerProgram:
     """A TransformerNet prepared for streams. It must be one that `supports` accepts."""
+
+    multiple = 1
+    """Of what height and width must be."""
 
     def __init__(self, network: TransformerNet, dtype: torch.dtype) -> None:
         self.config = network.config
@@ -65,11 +71,11 @@ class TransformerProgram:
             and (config.down_padding in streams or config.down_padding == "same")
         )
 
-    @property
-    def passes(self) -> int:
-        """How often rows go through `Meter`: once for each layer, less where batch norm measures nothing."""
+    def passes(self, runs: int, *, regional: bool) -> int:
+        """How often rows go through `Meter`: once for each layer, less where nothing is measured."""
+        inner = sum(len(block) for block in self.blocks) + (self.output_norm is not None)
         around = 5 if self.encoder[0][0].centre else 1
-        return around + sum(len(block) for block in self.blocks) + (self.output_norm is not None) + 1
+        return runs * (around + inner) + (1 + inner if runs > 1 else 0) + 1
 
     def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
@@ -80,24 +86,42 @@ class TransformerProgram:
         full = pixels * (w1 + w2 / 4) * size if keep else 0
         return int(trunk + full), trunk
 
-    def rows(self, photo: Callable[[], Rows], height: int, width: int, run: Run) -> Rows:
+    def paint(
+        self,
+        photo: Callable[[], Rows],
+        size: tuple[int, int],
+        run: Run,
+        code: StyleCode | None,
+        places: Places | None,
+    ) -> Rows:
         """Paint: rows (1, 3, r, ≥ width) in the network's range, at least `height` of them.
 
         Args:
             photo: Rows of the photo in the network's range, as often as they are asked for.
-            height: Of the photo.
-            width: Of the photo.
-            run: Style, stores, progress.
+            size: Height and width of the photo.
+            run: Stores, progress.
+            code: With weights (1, S), for conditional networks.
+            places: Of the styles; None: everywhere the same.
         """
-        source, size = Source(photo, copy), (height, width)
+        if places is None:
+            return self._run(photo, size, run, OwnNorms(), None if code is None else code.weights)
+        finish = partial(self._run, photo, size, run, styles=places.rows)
+        return runs_by_place(finish, places.maps(), regional=places.regional)
+
+    def _run(
+        self, photo: Callable[[], Rows], size: tuple[int, int], run: Run, norms: Norms, styles: Tensor | None
+    ) -> Rows:
+        """All passes but the last, which is made when the rows are asked for."""
+        run = replace(run, norms=norms, styles=styles)
+        source = Source(photo, copy)
         for name, (conv, norm) in zip(("full", "half"), self.encoder, strict=False):
             stage = conv.at(*size)
             source = run.normalized(name, stage, norm, source)
             size = (stage.out_height, stage.out_width)
-        trunk, size = self._enter_trunk(source, size, run)
+        trunk = self._enter_trunk(source, size, run)
         for block in self.blocks:
-            self._residual(block, trunk, size, run)
-        source = Source(lambda: trunk.rows(run), copy)
+            trunk.residual(block, run, self.trunk_dtype)
+        source, size = Source(lambda: trunk.rows(run), copy), trunk.size
         for name, (conv, norm) in zip(("half", "full"), self.decoder, strict=True):
             stage = conv.at(*size)
             source = run.normalized(name, stage, norm, source)
@@ -105,38 +129,26 @@ class TransformerProgram:
             if name == "half" and not run.keep:
                 run.workspace.drop("y")
         stage = self.output.at(*size)
-        rows = stage.rows(source.rows(), source.write)
+        rows = partial(stage.rows, source.rows(), source.write)
         if self.output_norm is not None:
             store = run.store("colours", stage)
-            moments = run.measure(stage, rows, store)
-            affine = normalization(self.output_norm, moments, run.style, self.dtype)
-            rows = _written(run.stored(store), affine)
-        for block in run.meter.through(rows, size[0]):
-            yield self._activated(block)
+            affine = run.convolved(stage, self.output_norm, source, store, self.dtype)
+            rows = partial(_written, run.stored(store), affine)
+        return self._painted(rows, size[0], run)
 
-    def _enter_trunk(self, source: Source, size: tuple[int, int], run: Run) -> tuple[Trunk, tuple[int, int]]:
+    def _enter_trunk(self, source: Source, size: tuple[int, int], run: Run) -> Trunk:
         """The last downsampling, into the store of x."""
         conv, norm = self.encoder[2]
         stage = conv.at(*size)
         x = run.store("x", stage, self.trunk_dtype)
-        moments = run.measure(stage, stage.rows(source.rows(), source.write), x)
-        size = (stage.out_height, stage.out_width)
-        affine = normalization(norm, moments, run.style, self.trunk_dtype)
-        return Trunk(x, lambda block, first: affine.write_relu(block, block, first)), size
+        affine = run.convolved(stage, norm, source, x, self.trunk_dtype)
+        return Trunk(
+            x, lambda block, first: affine.write_relu(block, block, first), (stage.out_height, stage.out_width)
+        )
 
-    def _residual(self, block: list[Layer], trunk: Trunk, size: tuple[int, int], run: Run) -> None:
-        """One residual block, up to its last convolution; the addition waits for the next pass over x."""
-        source, y = Source(lambda: trunk.rows(run), copy), None
-        for index, (conv, norm) in enumerate(block):
-            stage = conv.at(*size)
-            if y is None or y.channels != stage.channels:
-                y = run.store(f"y{stage.channels}", stage)
-            moments = run.measure(stage, stage.rows(source.rows(), source.write), y)
-            last = index == len(block) - 1
-            affine = normalization(norm, moments, run.style, self.trunk_dtype if last else self.dtype)
-            source = Source(partial(run.stored, y), affine.write_relu)
-            if last:
-                trunk.add(y, affine)
+    def _painted(self, rows: Callable[[], Rows], height: int, run: Run) -> Rows:
+        for block in run.meter.through(rows(), height):
+            yield self._activated(block)
 
     def _activated(self, block: Tensor) -> Tensor:
         """What follows the last convolution, in float32 or better."""
@@ -147,34 +159,6 @@ class TransformerProgram:
         elif config.output == "sigmoid":
             out = torch.sigmoid(out)
         return out + config.output_offset if config.output_offset else out
-
-
-class Trunk:
-    """The sum x of the residual blocks. What the last block adds is added when x is next read.
-
-    Args:
-        x: The store, filled.
-        first: What its rows still need: (rows, first row) → changed in place.
-    """
-
-    def __init__(self, x: RowStore, first: Callable[[Tensor, int], None]) -> None:
-        self.x = x
-        self._pending: Callable[[Tensor, int], None] | None = first
-
-    def add(self, y: RowStore, affine: Affine) -> None:
-        """Remember x += affine(y)."""
-        self._pending = lambda x, first: affine.add_to(x, y.read(first, x.shape[2]))
-
-    def rows(self, run: Run) -> Rows:
-        """All rows of x; the first time they are brought up to date."""
-        pending, first = self._pending, 0
-        for block in run.stored(self.x):
-            if pending is not None:
-                pending(block, first)
-                self.x.write(first, block)
-            first += block.shape[2]
-            yield block
-        self._pending = None
 
 
 def _written(rows: Rows, affine: Affine) -> Rows:

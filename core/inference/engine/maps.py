@@ -1,0 +1,122 @@
+"""Shares of styles by place, at the resolution of every layer, a few rows at a time.
+
+The rows that `core/masks.py` and `core/architectures/_mixing.py` would give of whole pictures.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .affine import MapRows
+from .rows import block_rows
+
+
+class Maps:
+    """Masks (K, h, w) of any size over a picture.
+
+    Args:
+        masks: (K, h, w), 0..1, convex over K unless `alpha` takes a part.
+        alpha: (1, h, w), the share that the K have together; the rest goes to one more. None: they have everything.
+        photo: Height and width that the masks cover.
+        picture: Height and width with the rows and columns that were repeated on the right and below.
+        dtype: Of reduced maps, float32 or better.
+    """
+
+    def __init__(
+        self,
+        masks: Tensor,
+        alpha: Tensor | None,
+        photo: tuple[int, int],
+        picture: tuple[int, int],
+        dtype: torch.dtype,
+    ) -> None:
+        self.masks, self.alpha, self.photo, self.picture, self.dtype = masks.float(), alpha, photo, picture, dtype
+        self._reduced: dict[tuple[int, int], Tensor] = {}
+
+    @property
+    def count(self) -> int:
+        """K, or K + 1."""
+        return len(self.masks) + (self.alpha is not None)
+
+    @property
+    def shares(self) -> Tensor:
+        """Of the whole picture, (K,) or (K + 1,), float64, on the CPU; roughly, where masks and α differ in size."""
+        masks = self.masks.mean((1, 2)).cpu().double()
+        if self.alpha is None:
+            return masks
+        alpha = self.alpha.float().mean((1, 2)).cpu().double()
+        return torch.cat((masks * alpha, 1 - alpha))
+
+    def at(self, height: int, width: int) -> MapRows:
+        """Rows at the resolution of features of this size, as `style_maps` makes them."""
+        if self._stride(height, width) == 1:
+            return lambda first, count: _by_pixel(self._rows(first, first + count, width))
+        reduced = self.whole(height, width)
+        return lambda first, count: reduced[first : first + count].reshape(count * width, -1)
+
+    def whole(self, height: int, width: int) -> Tensor:
+        """All of them at a lower resolution, (height, width, K)."""
+        size = (height, width)
+        if size not in self._reduced:
+            stride = self._stride(height, width)
+            step = max(1, block_rows(self.picture[1], self.count) // stride)
+            parts = [self._reduce(first, min(step, height - first), size, stride) for first in range(0, height, step)]
+            self._reduced[size] = torch.cat(parts)
+        return self._reduced[size]
+
+    def _stride(self, height: int, width: int) -> int:
+        """Pixels per feature, a power of two."""
+        return 2 ** max(0, math.ceil(math.log2(max(self.picture[0] / height, self.picture[1] / width))))
+
+    def _reduce(self, first: int, count: int, size: tuple[int, int], stride: int) -> Tensor:
+        """Rows at a lower resolution: one more on each side, for the filter, is computed and dropped."""
+        above, below = min(1, first), min(1, size[0] - first - count)
+        top, bottom = first - above, first + count + below
+        full = self._rows(top * stride, bottom * stride, size[1] * stride).to(self.dtype)
+        shrunk = F.interpolate(
+            full[None], (bottom - top, size[1]), mode="bilinear", antialias=True, align_corners=False
+        )[0].clamp(0, 1)
+        return shrunk[:, above : above + count].permute(1, 2, 0).contiguous()
+
+    def _rows(self, first: int, stop: int, width: int) -> Tensor:
+        """Rows (K or K + 1, stop − first, width) at full resolution, repeated beyond the photo."""
+        rows = _resized_rows(self.masks, self.photo, first, stop)
+        if self.alpha is not None:
+            alpha = _resized_rows(self.alpha.float(), self.photo, first, stop)
+            rows = torch.cat((rows * alpha, 1 - alpha))
+        extra = width - self.photo[1]
+        return F.pad(rows[None], (0, extra, 0, 0), mode="replicate")[0] if extra > 0 else rows
+
+
+def _by_pixel(rows: Tensor) -> Tensor:
+    """(K, r, W) → (r · W, K)."""
+    return rows.permute(1, 2, 0).reshape(-1, len(rows))
+
+
+def _resized_rows(masks: Tensor, size: tuple[int, int], first: int, stop: int) -> Tensor:
+    """Rows `first` … `stop − 1` of `resize_mask(masks, *size)`; beyond the last row that row again.
+
+    The filter is the triangle of torch's antialiased bilinear interpolation, as wide as the masks are finer.
+    """
+    rows = torch.arange(first, stop).clamp_max(size[0] - 1)
+    if masks.shape[1] == size[0]:
+        low, high = int(rows[0]), int(rows[-1]) + 1
+        taken = masks[:, low:high] if high - low == stop - first else masks[:, rows]
+    else:
+        ratio = masks.shape[1] / size[0]
+        support = max(ratio, 1.0)
+        centres = (rows.double() + 0.5) * ratio
+        low = max(0, int(centres[0] - support))
+        high = min(masks.shape[1], int(centres[-1] + support) + 1)
+        distance = (torch.arange(low, high) + 0.5 - centres[:, None]).abs() / support
+        weights = (1 - distance).clamp_min(0)
+        weights = (weights / weights.sum(1, keepdim=True)).to(masks)
+        taken = weights @ masks[:, low:high]
+    if masks.shape[2] == size[1]:
+        return taken
+    wanted = (taken.shape[1], size[1])
+    return F.interpolate(taken[None], wanted, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)
