@@ -30,7 +30,6 @@ from .data import PhotoBatches
 from .transplant import Transplant
 from .warm_start import take_over
 
-LEAST_DEVIATION = 0.01
 STITCHED_PHOTOS = 24
 CROPS_OF_A_PAINTING = 12
 """For the fits of a transplant."""
@@ -93,10 +92,7 @@ class AdaINTask(AnyStyleTask):
         for step in range(STATISTICS_BATCHES):
             features = network.encoder(self.batches.batch(step)[1], network.layers)
             found.append(torch.cat(network.statistics(features), dim=1))
-        deviation, mean = torch.std_mean(torch.cat(found), dim=0)
-        network.modulator.mean.copy_(mean)
-        # a statistic that hardly varies must not be blown up by a picture that does
-        network.modulator.deviation.copy_(deviation + LEAST_DEVIATION)
+        network.modulator.standardize(torch.cat(found))
 
     def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
         """Write the model; without its encoder where that is shipped as a file of its own."""

@@ -19,8 +19,9 @@ from ..errors import ConfigError
 from ..losses.functional import calc_mean_std
 from ._base import StyleCode, StyleKind, StyleNetwork
 from ._field import StyleField, codes_by_place
-from ._layers import EPS, Conv2d, instance_norm
+from ._layers import Conv2d, instance_norm
 from ._mixing import mix, need_style
+from ._modulation import Modulation, Modulator
 from .adain import ADAIN_EPS, AdaINConfig, adaptive_instance_normalization
 from .vgg import VGGConfig, VGGFeatures
 
@@ -57,28 +58,6 @@ class ModulatedAdaINConfig:
         """JSON-ready hyperparameters."""
         own = {"widths": list(self.widths), "blocks": list(self.blocks)}
         return AdaINConfig(self.encoder).to_dict() | own | {"hidden": self.hidden, "output_kernel": self.output_kernel}
-
-
-class Modulation:
-    """γ and β of one run, handed out convolution by convolution in the order of the decoder.
-
-    Args:
-        scale_shift: All γ, then all β: (B or 1, 2n), or (B, K, 2n) with `field`.
-        field: The places of K styles; None: one style, or one mix, everywhere.
-    """
-
-    def __init__(self, scale_shift: Tensor, field: StyleField | None = None) -> None:
-        self.scales, self.shifts = scale_shift.chunk(2, dim=-1)
-        self.field, self.used = field, 0
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Normalize (B, C, H, W) and give it the next C values of γ and β."""
-        own = slice(self.used, self.used + x.shape[1])
-        self.used += x.shape[1]
-        scale, shift = self.scales[..., own].contiguous(), self.shifts[..., own].contiguous()
-        if self.field is None:
-            return instance_norm(x, scale, shift)
-        return self.field.normalize(x, scale, shift, eps=EPS)
 
 
 class ModulatedBlock(nn.Module):
@@ -120,37 +99,6 @@ class Stage(nn.Module):
         for block in self.blocks:
             x = block(x, norm)
         return x
-
-
-class Modulator(nn.Module):
-    """Statistics of a style at all scales → γ and β of the decoder, through one hidden layer.
-
-    Args:
-        statistics: Number of means and deviations.
-        hidden: Width of the layer between.
-        channels: Number of γ, and of β.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, statistics: int, hidden: int, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(statistics))
-        self.register_buffer("deviation", torch.ones(statistics))
-        self.hidden = nn.Linear(statistics, hidden)
-        self.out = nn.Linear(hidden, 2 * channels)
-        nn.init.normal_(self.out.weight, std=0.02)
-        with torch.no_grad():
-            self.out.bias.copy_(torch.cat([torch.ones(channels), torch.zeros(channels)]))
-
-    def forward(self, statistics: Tensor) -> Tensor:
-        """(S, statistics) → (S, 2 · channels): all γ, then all β; float32 or better, whatever the weights' dtype."""
-        work = torch.promote_types(statistics.dtype, torch.float32)
-        with torch.autocast(statistics.device.type, enabled=False):
-            x = (statistics.to(work) - self.mean.to(work)) / self.deviation.to(work)
-            x = F.relu(F.linear(x, self.hidden.weight.to(work), self.hidden.bias.to(work)))
-            return F.linear(x, self.out.weight.to(work), self.out.bias.to(work))
 
 
 class ModulatedAdaINNet(StyleNetwork):

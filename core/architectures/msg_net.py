@@ -2,23 +2,28 @@
 
 Zhang & Dana 2017, "Multi-style Generative Network for Real-time Transfer", arXiv 1703.06953. Pre-activation
 bottlenecks, instance normalization without affine, upsampling residual blocks (§ 4.2).
+
+Norms without affine take away whatever mean and deviation the style gave to a channel, and with them most of its
+colour and contrast. So the networks that this pack trains let the style's statistics steer the norms behind CoMatch
+too (`MsgNetConfig.hidden`; docs/adr/0015).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..losses.functional import gram_matrix
+from ..losses.functional import calc_mean_std, gram_matrix
 from ._base import StyleCode, StyleKind, StyleNetwork
 from ._field import StyleField
 from ._layers import EPS, Conv2d, instance_norm
 from ._mixing import need_style
+from ._modulation import Modulation, Modulator
 
 Norm = Callable[[Tensor], Tensor]
 """Normalization without affine, (B, C, H, W) → the same."""
@@ -40,6 +45,8 @@ class MsgNetConfig:
     """Inner channels of the two upsampling bottlenecks."""
     expansion: int = 4
     """Outer channels of a bottleneck over its inner ones."""
+    hidden: int = 0
+    """Width of the layer between a style's statistics and γ, β of all norms behind CoMatch; 0: none, as published."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "up", tuple(self.up))
@@ -65,6 +72,8 @@ class Bottleneck(nn.Module):
         straight = channels == outer and stride == 1 and not upsample
         self.shortcut = None if straight else nn.Conv2d(channels, outer, 1)
         self.stride = stride
+        self.normalized = channels + 2 * inner
+        """Channels that go through a norm."""
 
     def forward(self, x: Tensor, norm: Norm = instance_norm) -> Tensor:
         """(B, channels, H, W) → (B, inner · expansion, ⌈H/2⌉ or H or 2H, …)."""
@@ -89,10 +98,15 @@ class CoMatch(nn.Module):
     """Ŷ = Φ⁻¹[Φ(F)ᵀ W G(S)]ᵀ          (Zhang & Dana 2017, eq. 9).
 
     Linear in G(S): mixing Gram matrices is mixing results, which is what pixel weights do.
+
+    Args:
+        channels: C.
+        gain: Constant factor of G(S), so that W is of the size of the other weights.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, gain: float = 1.0) -> None:
         super().__init__()
+        self.gain = gain
         self.weight = nn.Parameter(torch.empty(channels, channels).uniform_(0.0, 0.02))
 
     def forward(self, x: Tensor, grams: Tensor, weights: Tensor) -> Tensor:
@@ -116,8 +130,11 @@ class CoMatch(nn.Module):
 
     def _match(self, x: Tensor, gram: Tensor) -> Tensor:
         """X (B, C, H, W), gram (B or 1, C, C)."""
-        matrix = (self.weight.to(gram.dtype) @ gram).transpose(1, 2).to(x.dtype)
-        return (matrix @ x.flatten(2)).view_as(x)
+        return (self.matrix(gram).to(x.dtype) @ x.flatten(2)).view_as(x)
+
+    def matrix(self, gram: Tensor) -> Tensor:
+        """What is multiplied with the features: (W G)ᵀ, (B, C, C) for Gram matrices (B, C, C)."""
+        return (self.weight.to(gram.dtype) @ (gram * self.gain)).transpose(1, 2)
 
 
 class MsgNet(StyleNetwork):
@@ -135,41 +152,65 @@ class MsgNet(StyleNetwork):
             Bottleneck(config.stem, config.down, e, stride=2),
             Bottleneck(config.down * e, config.width, e, stride=2),
         )
-        self.comatch = CoMatch(trunk)
+        # the Gram matrix is a mean over channels too, about 1 / C
+        self.comatch = CoMatch(trunk, gain=trunk if config.hidden else 1.0)
         self.blocks = nn.Sequential(*(Bottleneck(trunk, config.width, e) for _ in range(config.blocks)))
         self.up = nn.Sequential(
             Bottleneck(trunk, config.up[0], e, upsample=True),
             Bottleneck(config.up[0] * e, config.up[1], e, upsample=True),
         )
         self.output = Conv2d(config.up[1] * e, 3, 7, padding_mode="reflect")
+        self.modulator: Modulator | None = None
+        if config.hidden:
+            decoder = cast("list[Bottleneck]", [*self.blocks, *self.up])
+            normalized = sum(block.normalized for block in decoder) + config.up[1] * e
+            self.modulator = Modulator(2 * (config.stem + config.down * e + trunk), config.hidden, normalized)
         self.min_side = 8
 
     def encode(self, image: Tensor, norm: Norm = instance_norm) -> Tensor:
         """(B, 3, H, W) → (B, C, ⌈⌈H/2⌉/2⌉, …): what CoMatch sees of photo and painting alike."""
-        x = F.relu(norm(self.stem(image)))
+        return self._features(image, norm)[-1]
+
+    def _features(self, image: Tensor, norm: Norm = instance_norm) -> list[Tensor]:
+        """Results of the stem before its norm, and of the bottlenecks that follow."""
+        found = [self.stem(image)]
+        x = F.relu(norm(found[0]))
         for block in self.down:
             x = block(x, norm)
-        return x
+            found.append(x)
+        return found
+
+    def describe(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Style pictures (S, 3, H, W) → Gram matrices (S, C, C) and the modulator's input (S, n), float32 or better."""
+        features = [f.to(torch.promote_types(f.dtype, torch.float32)) for f in self._features(image)]
+        statistics = [part[:, :, 0, 0] for f in features for part in calc_mean_std(f)]
+        return gram_matrix(features[-1]), torch.cat(statistics, dim=1)
 
     def encode_style(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(S, 3, H, W) → the Gram matrices (S, C, C), divided by C·H·W, float32 or better."""
-        features = self.encode(image)
-        return (gram_matrix(features.to(torch.promote_types(features.dtype, torch.float32))),)
+        """(S, 3, H, W) → the Gram matrices (S, C, C), divided by C·H·W; with a modulator γ and β, (S, 2n), too.
+
+        Float32 or better.
+        """
+        gram, statistics = self.describe(image)
+        return (gram,) if self.modulator is None else (gram, self.modulator(statistics))
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
         """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …), in the range it was trained on."""
         style = need_style(style, type(self).__name__)
-        (grams,) = style.features
+        grams, *steered = style.features
         if style.weights.ndim == 2:
-            return self._decode(self.comatch(self.encode(x), grams, style.weights))
+            weights = style.weights
+            norm = Modulation(weights.to(steered[0].dtype) @ steered[0]) if steered else instance_norm
+            return self._decode(self.comatch(self.encode(x), grams, weights), norm)
         field, result = StyleField(style.weights, regional=style.regional), x
         for run in field.runs():
 
-            def norm(features: Tensor) -> Tensor:
+            def plain(features: Tensor) -> Tensor:
                 return field.normalize(features, eps=EPS)
 
-            features = self.encode(x, norm)
+            features = self.encode(x, plain)
             weights = field.at(features) if run is None else F.one_hot(torch.tensor([run]), len(grams))
+            norm = Modulation(steered[0], field) if steered else plain
             result = self._decode(self.comatch(features, grams, weights.to(features.device)), norm)
         return result
 

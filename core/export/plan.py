@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..architectures import ConditionalTransformerNet, StyleCode, TransformerNet
+from ..architectures._modulation import Modulator
 from ..errors import ConfigError
 from ..inference.device import model_on
 from ..spec import StyleInfo
@@ -24,7 +25,8 @@ FEATURE_NAMES = {
     "msg_net": ("gram",),
     "microast": tuple(f"{part}_{level}" for level in (1, 2) for part in ("mean", "deviation", "weight", "bias")),
 }
-"""Names of the features in the order of `encode_style`, by architecture."""
+"""Names of the features in the order of `encode_style`, by architecture; `scale_shift` follows where the style steers
+norms."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "fixed": ("none",),
@@ -50,7 +52,8 @@ class ExportPlan:
     def style_names(self) -> tuple[str, ...]:
         """Names of the inputs behind the photo."""
         if self.style_input == "features":
-            return FEATURE_NAMES[self.model.spec.architecture]
+            steered = isinstance(getattr(self.model.network, "modulator", None), Modulator)
+            return (*FEATURE_NAMES[self.model.spec.architecture], *(["scale_shift"] if steered else []))
         return {"none": (), "weights": ("style_weights",), "picture": ("style_picture",)}[self.style_input]
 
     def code(self, style: tuple[Tensor, ...]) -> StyleCode | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.architectures import ModulatedAdaINConfig, ModulatedAdaINNet, StyleCode, build_network
-from brushwork.core.architectures.modulated_adain import Modulation
+from brushwork.core.architectures._modulation import Modulation
 from brushwork.core.architectures.vgg import VGGConfig
 from brushwork.core.errors import ConfigError
 

@@ -29,6 +29,7 @@ NETWORKS = {
     "bottleneck": ("transformer_net", {**SMALL, "bottleneck": 5}),
     "conditional": ("conditional_transformer_net", {**SMALL, "styles": 3}),
     "msg_net": ("msg_net", {"width": 8, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2]}),
+    "steered msg_net": ("msg_net", {"width": 4, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2], "hidden": 7}),
     "adain": ("adain", {"encoder": ENCODER}),
     "modulated": ("adain", {"encoder": FLOOR, "widths": [10, 6, 5, 4], "blocks": [1, 2, 0, 0], "hidden": 7}),
     "adain floor": ("adain", {"encoder": FLOOR}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from brushwork.core.architectures import MsgNet
 from brushwork.trainers import any_style
 from brushwork.trainers.any_style import StyledBatches
 from brushwork.trainers.args import TrainArgs
@@ -58,3 +59,15 @@ def test_own_styles_are_compared_with_the_photo_alone(args: TrainArgs, monkeypat
     nothing = task.step((photos, styles, torch.zeros(len(photos), dtype=torch.bool)), 0)
     assert nothing.style > 0
     assert "own" not in nothing.more
+
+
+def test_comatch_begins_by_changing_nothing_on_average(args: TrainArgs) -> None:
+    task = CoMatchTask(args)
+    net = task.network
+    assert isinstance(net, MsgNet)
+    grams = torch.cat([net.encode_style(task.batches.batch(step)[1])[0] for step in range(16)])
+    matrices = net.comatch.matrix(grams)
+    # along directions that hardly occur the ridge damps
+    energy = grams.mean(0) * net.comatch.gain
+    kept = (energy @ matrices.mean(0).T).trace() / energy.trace()
+    assert 0.9 < kept < 1.001

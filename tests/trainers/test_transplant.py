@@ -56,7 +56,7 @@ def test_with_the_donors_features_and_style_it_paints_the_donors_picture():
     for layer in theirs.encoder:
         features = torch.relu(layer(features, weights))
 
-    from brushwork.core.architectures.modulated_adain import Modulation
+    from brushwork.core.architectures._modulation import Modulation
 
     values = torch.zeros(1, net.modulator.out.out_features)
     channels = values.shape[1] // 2

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
 
-from ...architectures import AdaINNet, MicroAST, MsgNet, TransformerNet, adain, microast
+from ...architectures import AdaINNet, MicroAST, ModulatedAdaINNet, MsgNet, TransformerNet, adain, microast
 from ...architectures._layers import Upsample2d
 from ...architectures.transformer_net import ConvNorm
 from ...architectures.vgg import VGGFeatures
-from . import layers
+from . import layers, modulated
 from .graph import Graph
 
 Emit = Callable[[Graph, Any, str, Sequence[str]], str]
 """(graph, network, photo, style) → painting, in the network's own range. `style`: the weights (B or 1, S) of a
 conditional network, or the features of a style picture, whose parts have a leading 1."""
+
+Norm = Callable[[str, int], str]
+"""A value and its number of channels → the value, normalized."""
 
 Inner = Any
 """A module out of an nn.ModuleList or nn.Sequential, which lose its type."""
@@ -55,38 +59,50 @@ def _residual(g: Graph, block: Inner, x: str, style: str) -> str:
     return g.node("Add", y, layers.crop_border(g, x, block.crop) if block.crop else x)
 
 
-def msg_net_encode(g: Graph, network: MsgNet, x: str) -> str:
-    """`MsgNet.encode`."""
-    x = layers.convolution(g, network.stem, x)
-    x = layers.relu(g, layers.instance_norm(g, x, network.config.stem))
+def msg_net_features(g: Graph, network: MsgNet, x: str) -> list[str]:
+    """`MsgNet._features`."""
+    found = [layers.convolution(g, network.stem, x)]
+    x = layers.relu(g, layers.instance_norm(g, found[0], network.config.stem))
     for block in network.down:
-        x = _bottleneck(g, block, x)
-    return x
+        x = _bottleneck(g, block, x, partial(layers.instance_norm, g))
+        found.append(x)
+    return found
 
 
 def msg_net_style(g: Graph, network: MsgNet, picture: str) -> list[str]:
-    """`MsgNet.encode_style`: the Gram matrix (1, C, C) by channels and positions."""
-    flat = layers.flatten(g, msg_net_encode(g, network, picture))
+    """`MsgNet.encode_style`: the Gram matrix (1, C, C) by channels and positions; γ and β (1, 2n, 1, 1) if steered."""
+    features = msg_net_features(g, network, picture)
+    flat = layers.flatten(g, features[-1])
     gram = g.node("MatMul", flat, g.node("Transpose", flat, perm=[0, 2, 1]))
     count = g.node("ReduceProd", g.node("Slice", g.node("Shape", flat), g.constant([1]), g.constant([3])), keepdims=1)
-    return [g.node("Div", gram, g.node("Cast", count, to=1))]
+    parts = [g.node("Div", gram, g.node("Cast", count, to=1))]
+    if network.modulator is not None:
+        statistics = [part for x in features for part in layers.mean_and_deviation(g, x)]
+        parts.append(modulated.predicted(g, network.modulator, statistics))
+    return parts
 
 
 def msg_net_forward(g: Graph, network: MsgNet, x: str, style: Sequence[str]) -> str:
-    """`MsgNet.forward` for one Gram matrix (1, C, C)."""
-    x = msg_net_encode(g, network, x)
-    matrix = g.node("MatMul", g.weight(network.comatch.weight), style[0])
+    """`MsgNet.forward` for one Gram matrix (1, C, C), and γ and β where they are steered."""
+    gram, *steered = style
+    x = msg_net_features(g, network, x)[-1]
+    if network.comatch.gain != 1:
+        gram = g.node("Mul", gram, g.constant([float(network.comatch.gain)]))
+    matrix = g.node("MatMul", g.weight(network.comatch.weight), gram)
     matched = g.node("MatMul", g.node("Transpose", matrix, perm=[0, 2, 1]), layers.flatten(g, x))
     x = g.node("Reshape", matched, g.node("Shape", x))
+    norm: Norm = partial(layers.instance_norm, g)
+    if network.modulator is not None:
+        norm = modulated.SteeredNorm(g, steered[0], network.modulator.out.out_features // 2)
     for block in (*network.blocks, *network.up):
-        x = _bottleneck(g, block, x)
-    x = layers.instance_norm(g, x, network.output.in_channels)
+        x = _bottleneck(g, block, x, norm)
+    x = norm(x, network.output.in_channels)
     return layers.convolution(g, network.output, layers.relu(g, x))
 
 
-def _bottleneck(g: Graph, block: Inner, x: str) -> str:
+def _bottleneck(g: Graph, block: Inner, x: str, norm: Norm) -> str:
     def activated(value: str, channels: int) -> str:
-        return layers.relu(g, layers.instance_norm(g, value, channels))
+        return layers.relu(g, norm(value, channels))
 
     y = layers.convolution(g, block.reduce, activated(x, block.reduce.in_channels))
     y = activated(y, block.spatial.in_channels)
@@ -99,33 +115,46 @@ def _bottleneck(g: Graph, block: Inner, x: str) -> str:
     return g.node("Add", x, y)
 
 
-def vgg_features(g: Graph, network: VGGFeatures, x: str, last: str) -> str:
-    """`VGGFeatures.forward` up to one layer."""
+def vgg_features(g: Graph, network: VGGFeatures, x: str, wanted: Sequence[str]) -> dict[str, str]:
+    """`VGGFeatures.forward`: layer → features."""
     x = layers.encode(g, network.config.normalization, x)
     if network.config.input_conv:
         x = layers.convolution(g, network.conv0, x)
-    block = "1"
+    block, found = "1", {}
     for name in network.names:
         if name[4] != block:
             block = name[4]
             ceil = int(network.config.ceil_pool)
             x = g.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=ceil)
         x = layers.relu(g, layers.convolution(g, _conv(network, "conv" + name[4:]), x))
-        if name == last:
-            return x
-    return x
+        if name in wanted:
+            found[name] = x
+        if len(found) == len(wanted):
+            break
+    return found
 
 
-def adain_style(g: Graph, network: AdaINNet, picture: str) -> list[str]:
-    """`AdaINNet.encode_style`, with two more dimensions of 1."""
-    return list(layers.mean_and_deviation(g, vgg_features(g, network.encoder, picture, network.layer)))
+def adain_style(g: Graph, network: AdaINNet | ModulatedAdaINNet, picture: str) -> list[str]:
+    """`encode_style` of either decoder, with two more dimensions of 1."""
+    if isinstance(network, ModulatedAdaINNet):
+        features = vgg_features(g, network.encoder, picture, network.layers)
+        parts = [part for layer in network.layers for part in layers.mean_and_deviation(g, features[layer])]
+        return [*parts[-2:], modulated.predicted(g, network.modulator, parts)]
+    (deep,) = vgg_features(g, network.encoder, picture, [network.layer]).values()
+    return list(layers.mean_and_deviation(g, deep))
 
 
-def adain_forward(g: Graph, network: AdaINNet, x: str, style: Sequence[str]) -> str:
-    """`AdaINNet.forward` at α = 1, for μ and σ (1, C, 1, 1)."""
+def adain_forward(g: Graph, network: AdaINNet | ModulatedAdaINNet, x: str, style: Sequence[str]) -> str:
+    """`forward` at α = 1, for μ and σ (1, C, 1, 1), and γ and β of the modulated decoder."""
+    if isinstance(network, ModulatedAdaINNet):
+        x = layers.grow_to_multiple(g, x, network.stride)
+        features = vgg_features(g, network.encoder, x, network.layers)
+        norm = modulated.SteeredNorm(g, style[2], network.modulator.out.out_features // 2)
+        return modulated.decode(g, network, _adain(g, features[network.layers[-1]], *style[:2]), features, norm)
     if not network.config.encoder.ceil_pool:
         x = layers.grow_to_multiple(g, x, network.stride)
-    x = _adain(g, vgg_features(g, network.encoder, x, network.layer), *style)
+    (deep,) = vgg_features(g, network.encoder, x, [network.layer]).values()
+    x = _adain(g, deep, *style)
     decoder: adain.Decoder = network.decoder
     for name in decoder.names:
         x = layers.convolution(g, _conv(decoder, name), x)

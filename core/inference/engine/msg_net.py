@@ -56,6 +56,26 @@ class Features:
     """Where the rows are, if they are not computed anew."""
 
 
+class Steering:
+    """γ and β of the norms behind CoMatch, handed out in their order.
+
+    Args:
+        scale_shift: All γ, then all β, (K, 2n); None: norms without affine.
+    """
+
+    def __init__(self, scale_shift: Tensor | None = None) -> None:
+        self.scales, self.shifts = (None, None) if scale_shift is None else scale_shift.double().chunk(2, dim=1)
+        self._used = 0
+
+    def next(self, channels: int) -> Scaling:
+        """The next norm's."""
+        if self.scales is None or self.shifts is None:
+            return Scaling()
+        own = slice(self._used, self._used + channels)
+        self._used += channels
+        return Scaling(self.scales[:, own], self.shifts[:, own])
+
+
 class MsgNetProgram:
     """An MSG-Net prepared for streams."""
 
@@ -128,16 +148,19 @@ class MsgNetProgram:
         """
         code = need_style(code, "MSG-Net")
         weights = code.weights[0] if places is None else None
-        matrices = self._matrices(code.features[0] if places is None else places.features[0], weights)
+        grams, *steered = code.features if places is None else places.features
+        matrices = self._matrices(grams, weights)
+        if weights is not None:
+            steered = [weights[None].to(part) @ part for part in steered]
         if places is None:
-            return self._decode(self._encode(photo, size, run), run, matrices, None)
+            return self._decode(self._encode(photo, size, run), run, matrices, None, Steering(*steered))
         # in front of CoMatch nothing depends on the style but the statistics of regions
         encoded = None if places.regional else self._encode(photo, size, run)
         maps = places.maps()
 
         def finish(norms: Norms) -> Rows:
             own = replace(run, norms=norms)
-            return self._decode(encoded or self._encode(photo, size, own), own, matrices, maps)
+            return self._decode(encoded or self._encode(photo, size, own), own, matrices, maps, Steering(*steered))
 
         return runs_by_place(finish, maps, regional=places.regional)
 
@@ -145,27 +168,30 @@ class MsgNetProgram:
         """What CoMatch takes, stored."""
         x = self._enter(photo, *size, run)
         for index, prepared in enumerate(self.down):
-            x = self._bottleneck(f"down{index}", prepared, x, run, keep=run.keep or index > 0, store=True)
+            keep = run.keep or index > 0
+            x = self._bottleneck(f"down{index}", prepared, x, run, Steering(), keep=keep, store=True)
         return x
 
-    def _decode(self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None) -> Rows:
+    def _decode(
+        self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None, steering: Steering
+    ) -> Rows:
         """CoMatch and what follows: all passes but the last, which is made when the rows are asked for."""
         x = self._match(encoded, run, matrices, maps)
         for prepared in self.blocks:
-            x = self._bottleneck("block", prepared, x, run, keep=True, store=True)
+            x = self._bottleneck("block", prepared, x, run, steering, keep=True, store=True)
         for index, prepared in enumerate(self.up):
-            last = index == len(self.up) - 1
-            x = self._bottleneck(f"up{index}", prepared, x, run, keep=run.keep or not last, store=run.keep or not last)
-        affine = self._normalized(x, run)
+            keep = run.keep or index < len(self.up) - 1
+            x = self._bottleneck(f"up{index}", prepared, x, run, steering, keep=keep, store=keep)
+        affine = self._normalized(x, run, steering, self.output.in_channels)
         return self._painted(self.output.at(x.height, x.width), x, affine, run)
 
     def _painted(self, stage: Stage, x: Features, affine: Affine, run: Run) -> Rows:
         for block in run.meter.through(stage.rows(x.rows(), affine.write_relu), x.height):
             yield block.to(self.sum_dtype)
 
-    def _normalized(self, x: Features, run: Run) -> Affine:
+    def _normalized(self, x: Features, run: Run, steering: Steering, channels: int) -> Affine:
         """The norm in front of a bottleneck."""
-        return run.norms.affine(Scaling(), x.moments, (x.height, x.width), self.sum_dtype, None)
+        return run.norms.affine(steering.next(channels), x.moments, (x.height, x.width), self.sum_dtype, None)
 
     def _moments(self, size: tuple[int, int], run: Run) -> Moments | None:
         return run.norms.moments(size) if run.norms.measures else None
@@ -220,6 +246,7 @@ class MsgNetProgram:
         prepared: Prepared,
         x: Features,
         run: Run,
+        steering: Steering,
         *,
         keep: bool,
         store: bool,
@@ -231,14 +258,17 @@ class MsgNetProgram:
             prepared: Its convolutions.
             x: Its input.
             run: Stores, progress.
+            steering: Of its norms.
             keep: Whether the two inner layers are stored.
             store: Whether the sum is.
         """
-        affine = self._normalized(x, run)
+        affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
         reduce = prepared.reduce.at(x.height, x.width)
-        source = run.normalized(f"{name}.a", reduce, None, Source(x.rows, affine.write_relu), keep=keep)
+        scaling = steering.next(reduce.channels)
+        source = run.normalized(f"{name}.a", reduce, scaling, Source(x.rows, affine.write_relu), keep=keep)
         spatial = prepared.spatial.at(x.height, x.width)
-        source = run.normalized(f"{name}.b", spatial, None, source, keep=keep)
+        scaling = steering.next(spatial.channels)
+        source = run.normalized(f"{name}.b", spatial, scaling, source, keep=keep)
         expand = prepared.expand.at(spatial.out_height, spatial.out_width)
 
         def total() -> Rows:
@@ -270,7 +300,7 @@ class MsgNetProgram:
         """CoMatch as 1×1 convolutions (C, C, 1, 1): of every style (S, C, C), or of one mix of them."""
         if weights is not None:
             grams = torch.einsum("s,sij->ij", weights.to(grams.dtype), grams)[None]
-        matrices = (self.comatch.weight.detach().to(grams.dtype) @ grams).mT
+        matrices = self.comatch.matrix(grams).detach()
         # the output's mean is many σ: not for half precision
         return [matrix.to(self.sum_dtype)[:, :, None, None].contiguous() for matrix in matrices]
 
