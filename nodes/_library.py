@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from ..core.errors import BrushworkError, CheckpointError
 from ..core.hub import (
@@ -27,10 +27,9 @@ HUB_MARK = " (hub)"
 AUTOMATIC = "automatic"
 """The companion that the manifest names, if any."""
 
-MODELS_KEPT = 4
-"""Beside what ComfyUI's own cache holds: for `--cache-none`, and for going back and forth in the list."""
-
-_loaded: OrderedDict[Hashable, HostedModel] = OrderedDict()
+_loaded: WeakValueDictionary[Hashable, HostedModel] = WeakValueDictionary()
+"""What ComfyUI's cache of outputs holds, so that two loaders share it. It alone decides how long a model stays:
+after "Free model and node cache" nothing is left, and reading a starter again takes 20 ms."""
 
 
 def model_choices() -> list[str]:
@@ -138,17 +137,15 @@ def repository_fingerprint(repository: str) -> str:
 
 def _hosted(paths: tuple[Path, ...]) -> HostedModel:
     key = tuple(_stamp(path) for path in paths)
-    if key not in _loaded:
+    hosted = _loaded.get(key)
+    if hosted is None:
         from ..core.checkpoints import load_checkpoint  # the readers of all formats: half of the pack's import time
 
         with _host.ordinary_tensors():
             style_model = load_checkpoint(*paths)
         _host.log.info("loaded %s from %s", style_model.spec.architecture, " + ".join(path.name for path in paths))
-        _loaded[key] = HostedModel(style_model)
-    _loaded.move_to_end(key)
-    while len(_loaded) > MODELS_KEPT:
-        _loaded.popitem(last=False)
-    return _loaded[key]
+        hosted = _loaded[key] = HostedModel(style_model)
+    return hosted
 
 
 def choice_of(name: str) -> str:

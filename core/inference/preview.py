@@ -19,6 +19,8 @@ SIDE_PX = 256
 MODELS_KEPT = 2
 PHOTOS_KEPT = 4
 JPEG_QUALITY = 85
+FORGET_AFTER_S = 120.0
+"""Without a preview; a model or two would otherwise stay in memory for good."""
 
 Kept = TypeVar("Kept")
 
@@ -28,10 +30,15 @@ class Previewer:
 
     The device is the host's: models that it manages must not be moved from another thread. On a CPU, a
     preview of 256 px takes a fraction of a second.
+
+    Args:
+        forget_after_s: Seconds after the last preview until models and photos are given back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forget_after_s: float = FORGET_AFTER_S) -> None:
+        self.forget_after_s = forget_after_s
         self._one_at_a_time = threading.Lock()
+        self._rest: threading.Timer | None = None
         self._models: OrderedDict[Hashable, Stylizer] = OrderedDict()
         self._photos: OrderedDict[Hashable, Tensor] = OrderedDict()
 
@@ -55,6 +62,7 @@ class Previewer:
             StyleError: It has no such style, or wants a picture.
         """
         with self._one_at_a_time:
+            self._forget_later()
             content = self._picture(photo, side_px)
             stylizer = self._stylizer(model)
             picked = self._picture(style, 2 * side_px) if isinstance(style, Path) else style
@@ -65,6 +73,13 @@ class Previewer:
         with self._one_at_a_time:
             self._models.clear()
             self._photos.clear()
+
+    def _forget_later(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = threading.Timer(self.forget_after_s, self.forget)
+        self._rest.daemon = True
+        self._rest.start()
 
     def _stylizer(self, files: tuple[Path, ...]) -> Stylizer:
         from ..checkpoints import load_checkpoint

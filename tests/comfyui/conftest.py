@@ -149,6 +149,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("custom_nodes", "models/style_transfer", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
     shutil.copytree(ROOT, base / "custom_nodes" / PACK, ignore=left_out)
+    shutil.copytree(Path(__file__).with_name("probe"), base / "custom_nodes" / "brushwork-probe")
     ramp = torch.linspace(0, 255, 96).to(torch.uint8).expand(64, 96)
     Image.fromarray(torch.stack((ramp, ramp.flip(1), ramp), -1).numpy()).save(base / "input" / "example.png")
     save_tiny_models(base / "models" / "style_transfer")

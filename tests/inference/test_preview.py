@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,17 @@ def test_small_photos_are_not_enlarged_and_the_first_style_is_the_default(tmp_pa
     assert painter.paint((MODEL,), tmp_path / "tiny.png", "starry-night--small") == first
     painter.forget()
     assert painter.paint((MODEL,), tmp_path / "tiny.png") == first
+
+
+def test_the_memory_is_given_back_after_a_while() -> None:
+    painter = Previewer(forget_after_s=0.2)
+    painter.paint((MODEL,), PHOTO, "great-wave", 32)
+    (stylizer,) = map(weakref.ref, painter._models.values())
+    deadline = time.monotonic() + 10
+    while stylizer() is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+        gc.collect()
+    assert stylizer() is None
 
 
 def test_a_replaced_photo_is_read_again(tmp_path: Path) -> None:
