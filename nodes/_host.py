@@ -125,7 +125,8 @@ def manage(network: nn.Module, on_unload: Callable[[Any], None]) -> Any:
     managed = patcher(network.to(offload), load_device=torch_device(), offload_device=offload)
     moments = getattr(comfy.model_patcher, "CallbacksMP", None)
     if moments is not None:
-        managed.add_callback(moments.ON_DETACH, lambda patcher, *_: on_unload(patcher))
+        # ComfyUI also detaches, with unpatch_all False, what it loads a second time: that stays on the device
+        managed.add_callback(moments.ON_DETACH, lambda patcher, gone=True: on_unload(patcher) if gone else None)
     return managed
 
 

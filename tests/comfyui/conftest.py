@@ -142,14 +142,26 @@ def comfyui() -> tuple[Path, str]:
     return Path(folder).resolve(), os.environ.get("COMFYUI_PYTHON", sys.executable)
 
 
-@pytest.fixture(scope="session")
-def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty user of ComfyUI: the pack as the registry would install it, tiny models, one photo."""
-    base = tmp_path_factory.mktemp("comfyui")
-    for name in ("custom_nodes", "models/style_transfer", "input", "output", "temp", "user"):
+def install(base: Path) -> Path:
+    """The folders of an empty user of ComfyUI, with the pack as the registry would install it."""
+    for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
     shutil.copytree(ROOT, base / "custom_nodes" / PACK, ignore=left_out)
+    return base
+
+
+@pytest.fixture
+def fresh_base(tmp_path: Path) -> Path:
+    """Right after the install: no photo, no models folder."""
+    return install(tmp_path / "fresh")
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack, what the tests ask the server (probe/), tiny models, one photo."""
+    base = install(tmp_path_factory.mktemp("comfyui") / "base")
     shutil.copytree(Path(__file__).with_name("probe"), base / "custom_nodes" / "brushwork-probe")
+    (base / "models" / "style_transfer").mkdir()
     ramp = torch.linspace(0, 255, 96).to(torch.uint8).expand(64, 96)
     Image.fromarray(torch.stack((ramp, ramp.flip(1), ramp), -1).numpy()).save(base / "input" / "example.png")
     save_tiny_models(base / "models" / "style_transfer")

@@ -72,6 +72,10 @@ class Session:
         self.page.evaluate("app.extensionManager.toast.removeAll()")
         self.page.wait_for_timeout(400)
 
+    def disk(self, *, full: bool) -> None:
+        """Let the server's disk be full, or not; see probe/."""
+        assert self.page.request.post(f"{self.url}/brushwork_probe/disk", data={"full": full}).ok
+
     def card(self, title: str) -> Locator:
         return self.page.locator(".bw-browser").get_by_role("option", name=title).first
 
@@ -115,12 +119,13 @@ class Session:
 def picture(page: Session, values: dict) -> dict:
     """Template → Run → another style from the tab → Run → see it."""
     page.template(values["template"])
+    page.page.locator(".bw-face-text", has_text=values["title"]).wait_for()
     before = page.nodes()
     started = time.monotonic()
     first = page.run()
     seconds = time.monotonic() - started
     page.open_styles()
-    page.page.get_by_role("searchbox", name="Search styles").fill("munch")
+    page.page.get_by_role("searchbox", name="Search styles").fill("munch large")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
     page.page.evaluate("app.canvas.selectNodes(app.graph.nodes.filter(n => n.type === 'BrushworkStylize'))")
     page.card("The Scream").click()
@@ -139,12 +144,56 @@ def picture(page: Session, values: dict) -> dict:
     }  # fmt: skip
 
 
+def fresh(page: Session, values: dict) -> dict:
+    """Right after the install: the template, Run, other styles; then a style from the browser into an empty graph."""
+    page.template(values["template"])
+    page.page.evaluate(
+        """values => {
+            for (const node of app.graph.nodes) {
+                for (const widget of node.widgets ?? []) if (widget.name in values) widget.value = values[widget.name];
+            }
+        }""",
+        {"photo": values["photo"]},
+    )
+    seconds = []
+    for style in values["styles"]:
+        page.page.evaluate(
+            """style => {
+                const node = app.graph.nodes.find(n => n.type === 'BrushworkStylize');
+                node.widgets.find(w => w.name === 'style').value = style;
+            }""",
+            style,
+        )
+        milliseconds = page.page.evaluate(
+            """() => new Promise((done, fail) => {
+                const start = performance.now();
+                const { api } = app;
+                api.addEventListener('execution_success', () => done(performance.now() - start), { once: true });
+                api.addEventListener('execution_error', event => fail(event.detail.exception_message), { once: true });
+                document.querySelector('[data-testid=queue-button]').click();
+            })"""
+        )
+        seconds.append(milliseconds / 1000)
+        page.page.wait_for_function("app.graph.nodes.some(n => n.imgs?.some(i => i.complete && i.naturalWidth > 0))")
+    page.shot("fresh")
+    page.page.evaluate("app.graph.clear()")
+    page.open_styles()
+    page.card("The Scream").click()
+    page.preview()
+    page.page.get_by_role("button", name="Add to graph").click()
+    page.wait_for_toast("in the graph")
+    entry = page.run()
+    page.page.wait_for_timeout(800)
+    page.shot("fresh-added")
+    return {"seconds": seconds, "entry": entry, "nodes": page.nodes()}
+
+
 def keyboard(page: Session, values: dict) -> dict:
     """Everything without a mouse: open, search, choose, put into an empty graph, run."""
     page.page.evaluate("app.graph.clear()")
     page.open_styles()
     page.page.wait_for_function("document.activeElement?.matches('.bw-search')")
-    page.page.keyboard.type("monet")
+    page.page.keyboard.type("lilies large")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
     page.page.keyboard.press("ArrowDown")
     page.preview()
@@ -241,11 +290,12 @@ def looks(page: Session, values: dict) -> dict:
     dialog = page.page.get_by_role("dialog")
     for corner, title in enumerate(("The Starry Night", "The Scream", "Water Lilies")):
         page.page.locator(f".bw-corner-{corner}").click()
-        dialog.get_by_role("option", name=title).wait_for()
+        one = dialog.get_by_role("option", name=f"{title}, small strokes")
+        one.wait_for()
         if corner == 0:
             page.page.wait_for_timeout(500)
             page.shot(f"picker-{name}")
-        dialog.get_by_role("option", name=title).click()
+        one.click()
         dialog.wait_for(state="detached")
     slider = page.page.get_by_role("slider", name="Mix pad")
     slider.focus()
@@ -357,6 +407,15 @@ def hub(page: Session, values: dict) -> dict:
     wrong = page.wait_for_toast("nobody/nothing")
     page.shot("wrong-repo")
     page.close_toasts()
+    search.fill("poppies")
+    ask.click()
+    page.card("wild poppies").click()
+    page.disk(full=True)
+    page.page.get_by_role("button", name="Download and add").click()
+    full = page.wait_for_toast("no room")
+    page.shot("full-disk")
+    page.disk(full=False)
+    page.close_toasts()
     search.fill("gated")
     ask.click()
     page.card("gated").click()
@@ -378,13 +437,56 @@ def hub(page: Session, values: dict) -> dict:
     away = page.wait_for_toast("could not be searched")
     page.close_toasts()
     search.fill("hokusai")
-    page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
+    page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 2")
     page.card("The Great Wave").click()
     page.preview()
-    return {"before": before, "wrong": wrong, "gated": gated, "added": added, "away": away, "after": page.toasts()}
+    return {
+        "before": before, "wrong": wrong, "full": full, "gated": gated, "added": added, "away": away,
+        "after": page.toasts(),
+    }  # fmt: skip
 
 
-SCENARIOS = {one.__name__: one for one in (picture, keyboard, opening, looks, upload, settings, languages, hub)}
+def node_errors(page: Session, values: dict) -> dict:
+    """What a user sees when a node fails; then the same page paints."""
+    told = {}
+    for name, (node, widgets, disk_full) in values["failures"].items():
+        page.page.evaluate(
+            """([type, widgets]) => {
+                app.graph.clear();
+                const make = (type, x) => {
+                    const node = LiteGraph.createNode(type);
+                    node.pos = [x, 120];
+                    app.graph.add(node);
+                    return node;
+                };
+                const set = (node, values) => {
+                    for (const [name, value] of Object.entries(values)) {
+                        node.widgets.find((widget) => widget.name === name).value = value;
+                    }
+                };
+                const node = make(type, 520);
+                set(node, widgets);
+                if (node.inputs.some((input) => input.name === "style_model")) {
+                    const loader = make("BrushworkLoadStyleModel", 60);
+                    set(loader, { model: "cin-starter" });
+                    loader.connect(0, node, node.inputs.findIndex((input) => input.name === "style_model"));
+                } else {
+                    node.connect(1, make("PreviewAny", 960), 0);
+                }
+            }""",
+            [node, widgets],
+        )
+        page.disk(full=disk_full)
+        page.page.locator("[data-testid=queue-button]").first.click()
+        told[name] = page.wait_for_toast(values["says"][name])
+        page.shot(f"node-error-{name}")
+        page.close_toasts()
+        page.disk(full=False)
+    page.template("first_steps")
+    return {"told": told, "entry": page.run()}
+
+
+SCENARIOS = {one.__name__: one for one in (picture, keyboard, opening, looks, upload, settings, languages, hub, node_errors, fresh)}
 
 
 def main(scenario: str, url: str, folder: str, values: str = "{}") -> None:

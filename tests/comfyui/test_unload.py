@@ -70,3 +70,23 @@ def test_free_leaves_nothing_in_the_running_server(server) -> None:
         time.sleep(0.2)
         alive = server.get("/brushwork_probe/alive")
     assert alive == {}
+
+
+def test_painting_again_and_again_keeps_what_is_on_the_device(server) -> None:
+    """ComfyUI detaches a model that it is asked for a second time; that is no reason to begin anew."""
+    before = len(server.log)
+    paint = {"style_model": ["load", 0], "image": ["photo", 0], "preserve_color": "none", "precision": "auto"}
+    load = {"model": "tiny-conditional_transformer_net.safetensors", "companion": "automatic"}
+    prompt = {
+        "photo": {"class_type": "BrushworkSamplePhoto", "inputs": {"photo": "chelsea"}},
+        "load": {"class_type": "BrushworkLoadStyleModel", "inputs": load},
+        "node": {"class_type": "BrushworkStylize", "inputs": {**paint, "style": "great-wave"}},
+        "show": {"class_type": "PreviewImage", "inputs": {"images": ["node", 0]}},
+    }
+    for strength in (1.0, 0.9, 0.8, 0.7):
+        prompt["node"]["inputs"]["strength"] = strength
+        entry, _ = server.run(prompt)
+        assert entry["status"]["status_str"] == "success", entry
+    log = server.log[before:]
+    assert log.count("Requested to load ConditionalTransformerNet") <= 1
+    assert "memory leak" not in log

@@ -4,7 +4,7 @@ import { followServer, loadStyles } from "./catalogue.js";
 import { addFace, drawAll } from "./node_widgets.js";
 import { settings } from "./settings.js";
 import { renderStyleBrowser } from "./style_browser.js";
-import { showError } from "./server.js";
+import { showError, tellNodeErrors } from "./server.js";
 import { t } from "./strings.js";
 
 const TAB = "brushwork-styles";
@@ -51,6 +51,7 @@ app.registerExtension({
   setup() {
     app.extensionManager.registerSidebarTab(tab());
     followServer();
+    tellNodeErrors();
     // the list is there when the tab is opened; nothing leaves this computer for it
     const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
     idle(() => loadStyles().catch(() => undefined)); // the tab shows the error when it is opened

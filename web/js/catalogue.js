@@ -46,10 +46,11 @@ export function followServer() {
   api.addEventListener("reconnected", renew);
 }
 
-/** The card of a model's style; an empty style is the model's first. */
+/** The card of a model's style; an empty style is the model's first, a bare name the painting's largest strokes. */
 export function findCard(model, style = "") {
   const own = (cards ?? []).filter((card) => card.model === model);
-  return own.find((card) => card.style === style) ?? (style ? undefined : own[0]);
+  if (!style) return own[0];
+  return own.find((card) => card.style === style) ?? own.findLast((card) => card.style.split("--")[0] === style);
 }
 
 /** Cards that fit the words and the filters. */

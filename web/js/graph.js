@@ -4,6 +4,7 @@ import { app } from "../../../scripts/app.js";
 const LOADER = "BrushworkLoadStyleModel";
 const PAINTERS = { comatch: "BrushworkCoMatchStylize", adain: "BrushworkAdaINStylize", microast: "BrushworkAdaINStylize" };
 const NAMED = "BrushworkStylize";
+const PHOTOS = ["LoadImage", "BrushworkSamplePhoto"];
 const GAP_PX = 60;
 
 /** The graph that the user looks at: the root, or the inside of a subgraph. */
@@ -84,10 +85,10 @@ export function addCard(card) {
     painter = add(graph, PAINTERS[card.method] ?? NAMED, [left + loader.size[0] + GAP_PX, top]);
     loader.connect(0, painter, inputIndex(painter, "style_model"));
     if (!(card.method in PAINTERS)) setWidget(painter, "style", card.style);
-    const photo = nodesOf(graph).find((node) => node.type === "LoadImage") ?? add(graph, "LoadImage", [left, top + 200]);
+    const photo = nodesOf(graph).find((node) => PHOTOS.includes(node.type)) ?? addPhoto(graph, [left, top + 200]);
     photo.connect(0, painter, inputIndex(painter, "image"));
     if (card.method in PAINTERS) {
-      const style = add(graph, "LoadImage", [left, top + 560]);
+      const style = addPhoto(graph, [left, top + 560]);
       style.title = "Style";
       style.connect(0, painter, painter.inputs.findIndex((one) => one.name.endsWith("style_image0")));
     }
@@ -107,6 +108,14 @@ function add(graph, type, position) {
   node.pos = position;
   graph.add(node);
   return node;
+}
+
+/** Load Image; where the input folder has no picture yet, on which it would fail, a sample photo. */
+function addPhoto(graph, position) {
+  const node = add(graph, "LoadImage", position);
+  if (widget(node, "image")?.options?.values?.length) return node;
+  graph.remove(node);
+  return add(graph, "BrushworkSamplePhoto", position);
 }
 
 function inputIndex(node, name) {

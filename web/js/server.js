@@ -66,6 +66,17 @@ export function showError(error) {
   });
 }
 
+/** Tell what to do when one of our nodes fails: the page itself hides a node's message behind a button. */
+export function tellNodeErrors() {
+  api.addEventListener("execution_error", ({ detail }) => {
+    const [what, ...lines] = String(detail?.exception_message ?? "").trim().split("\n");
+    const parts = Object.fromEntries(
+      lines.map((line) => line.match(/^ {2}(expected|got|do): (.*)$/)).filter(Boolean).map(([, key, text]) => [key, text]),
+    );
+    if (String(detail?.node_type).startsWith("Brushwork") && parts.do) showError(new ServerError({ what, ...parts }));
+  });
+}
+
 /** Show good news. */
 export function showDone(text) {
   app.extensionManager.toast.add({ severity: "success", summary: text, life: 3000 });
