@@ -156,11 +156,30 @@ def keys(tree: dict, above: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("language", ["zh", "ja", "ko", "fr", "de", "es"])
-def test_translations_speak_of_what_there_is(language: str) -> None:
-    """What is missing is shown in English; what is left over would be a text about nothing."""
+def test_every_language_speaks_of_all_that_there_is(language: str) -> None:
+    """Names and tooltips of every node, input and output; options, which stay English, are all explained."""
     original = json.loads((LOCALES / "en" / "nodeDefs.json").read_text(encoding="utf-8"))
     translated = json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
-    assert keys(translated) <= keys(original), keys(translated) - keys(original)
+    assert keys(translated) == keys(original), keys(translated) ^ keys(original)
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     for node, texts in translated.items():
         assert texts["display_name"].endswith(" (Brushwork)"), node
         assert texts["display_name"] != original[node]["display_name"], f"{node} is not translated"
+        for slot in (*golden[node]["required"], *golden[node]["optional"]):
+            there, here = (one[node]["inputs"][slot["name"]] for one in (original, translated))
+            assert here["name"].strip()
+            assert here["tooltip"] != there["tooltip"], f"{node}.{slot['name']} is not translated"
+            options = [one for one in slot.get("options", []) if isinstance(one, str) and one in there["tooltip"]]
+            missing = [one for one in options if one not in here["tooltip"]]
+            assert not missing, f"{node}.{slot['name']} does not explain {missing}"
+
+
+def test_help_explains_every_way_to_keep_colours() -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    for node, schema in golden.items():
+        slots = {slot["name"]: slot for slot in (*schema["required"], *schema["optional"])}
+        for name in {"preserve_color", "method"} & set(slots):
+            page = (NODES.parent / "web" / "docs" / f"{node}.md").read_text(encoding="utf-8")
+            (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+            missing = [option for option in slots[name]["options"] if f"*{option}*" not in row]
+            assert not missing, f"{node}.md does not explain {missing}"
