@@ -1,10 +1,11 @@
 """The pictures of the example workflows: each is run in a real ComfyUI, and what it saves becomes its JPEG.
 
-    python benchmarks/workflow_pictures.py COMFYUI PYTHON [NAME …] [--models DIR] [--painting FILE] [--photos DIR]
+    python benchmarks/workflow_pictures.py COMFYUI PYTHON [NAME …] [--models DIR]
+        [--painting FILE] [--photos DIR] [--steps N]
 
 PYTHON is the one that has ComfyUI's requirements. `--models` holds what the workflows' notes tell the user to fetch,
 `--painting` takes the place of the picture that stands for a painting to be learned, `--photos` that of the few
-sample photos that a model is trained on. JPEGs of several pictures are strips.
+sample photos that a model is trained on, `--steps` that of its minutes. JPEGs of several pictures are strips.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def neighbour(name: str) -> ModuleType:
     return module
 
 
-def stand_in(prompt: dict, painting: Path | None, photos: Path | None, server_input: Path) -> None:
-    """Give the trainers of a prompt a painting and a folder of photos."""
+def stand_in(prompt: dict, painting: Path | None, photos: Path | None, steps: int, server_input: Path) -> None:
+    """Give the trainers of a prompt a painting, a folder of photos, and a length that no other program changes."""
     for node in [node for node in prompt.values() if node["class_type"] in TRAINERS]:
+        node["inputs"]["steps"] = steps
         if photos:
             node["inputs"].pop("photos", None)
             node["inputs"]["photo_folder"] = str(photos)
@@ -104,6 +106,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--painting", type=Path)
     parser.add_argument("--photos", type=Path)
+    parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("-o", "--out", type=Path, default=WORKFLOWS, help="folder")
     args = parser.parse_args()
     host, examples = neighbour("conftest"), neighbour("test_example_workflows")
@@ -116,10 +119,12 @@ def main() -> None:
         for name in args.names or [path.stem for path in examples.WORKFLOWS]:
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
             prompt = examples.to_prompt(workflow, server.get("/object_info"))
-            stand_in(prompt, args.painting, args.photos, base / "input")
+            stand_in(prompt, args.painting, args.photos, args.steps, base / "input")
             try:
                 entry, _ = server.run(prompt)
-                save(strip(pictures_of(server, entry)), args.out / f"{name}.jpg")
+                pictures = pictures_of(server, entry)
+                print(name, *(f"{one.width}×{one.height}" for one in pictures))
+                save(strip(pictures), args.out / f"{name}.jpg")
             except AssertionError as error:
                 sys.stderr.write(f"{name}: {str(error)[:2000]}\n")
 
