@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.errors import StyleError
-from brushwork.core.inference import StyleLayer, Stylizer
+from brushwork.core.inference import StyleLayer, Stylizer, style_cache
+from brushwork.core.inference.style_cache import content_key
 
 
 def expected(photo, goal):
@@ -51,6 +52,21 @@ def test_one_picture_for_each_photo(any_style, max_batch):
     mixed = Stylizer(any_style, "cpu", max_batch=max_batch)(photo, layers)
     goal = 0.75 * styles.mean((2, 3)) + 0.25 * other.mean((2, 3))
     assert torch.allclose(mixed.double(), expected(photo, goal), atol=1e-6)
+
+
+def test_keys_of_recent_tensors_are_those_of_their_contents(monkeypatch):
+    digested = []
+    monkeypatch.setattr(style_cache, "content_key", lambda tensor: digested.append(tensor) or content_key(tensor))
+    recent, first = style_cache.RecentTensors(), torch.rand(1, 3, 9, 9)
+    changed = first.clone()
+    changed[0, 2, 8, 8] += 1
+    for tensor in (first, changed, first.double(), first.clone(), changed):
+        assert recent(tensor) == content_key(tensor)
+    assert len(digested) == 3
+    monkeypatch.setattr(style_cache.RecentTensors, "LIMIT_BYTES", 5000)
+    for _ in range(9):
+        recent(torch.rand(1, 3, 9, 9))
+    assert len(recent._seen) == 5000 // (3 * 81 * 4)
 
 
 def test_masks_and_weights_belong_to_the_key(any_style):

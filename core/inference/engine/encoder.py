@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from functools import partial
 from typing import cast
 
 import torch
-import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ...architectures.vgg import VGGFeatures
 from .convolution import Convolution
 from .moments import Moments
-from .rows import Rows, Write, as_rows, copy, relu
+from .rows import Rows, Write, as_rows, relu
+from .rows import copy as unchanged
 from .store import RowStore
 
 Tap = Callable[[Rows], Rows]
@@ -26,13 +26,18 @@ class Encoder:
     def __init__(self, network: VGGFeatures, dtype: torch.dtype) -> None:
         self.dtype, self.normalization = dtype, network.config.normalization
         self.ceil_pool = network.config.ceil_pool
-        self.colours = Convolution(network.conv0, dtype, centre=False) if network.config.input_conv else None
+        self.colours = None
         self.last = network.names[-1]
         """The deepest layer."""
         self.layers: dict[str, tuple[Convolution, bool]] = {}
         """By name: convolution, and whether a pooling goes before."""
         for name in network.names:
             conv = cast("nn.Conv2d", network.get_submodule("conv" + name[4:]))
+            if network.config.input_conv and name == network.names[0]:
+                if network.config.padding == "zero":  # zeros around what that convolution gives
+                    self.colours = Convolution(network.conv0, dtype, centre=False)
+                else:
+                    conv = _joined(network.conv0, conv)
             pooled = name[4] != "1" and name.endswith("_1")
             self.layers[name] = (Convolution(conv, dtype, centre=False), pooled)
 
@@ -67,7 +72,7 @@ class Encoder:
         """
         last, taps = last or self.last, taps or {}
         rows = (as_rows(self.normalization.encode(block), self.dtype) for block in photo())
-        write: Write = copy
+        write: Write = unchanged
         if self.colours is not None:
             rows = self.colours.at(*size).rows(rows, write)
         for name, (conv, pooled) in self.layers.items():
@@ -76,7 +81,7 @@ class Encoder:
                 size = (self._halved(size[0]), self._halved(size[1]))
             rows, write = conv.at(*size).rows(rows, write), relu
             if name == last or name in taps:
-                rows, write = _activated(rows), copy
+                rows, write = _activated(rows), unchanged
                 rows = taps[name](rows) if name in taps else rows
             if name == last:
                 break
@@ -101,6 +106,15 @@ def tap(moments: Moments, store: RowStore | None) -> Tap:
     return through
 
 
+def _joined(colours: nn.Conv2d, conv: nn.Conv2d) -> nn.Conv2d:
+    """A 1×1 convolution and the one behind it as one; mirrored borders do not tell them apart. Both have a bias."""
+    joined = copy.deepcopy(conv).double()
+    (before, shift), (weight, bias) = ([p.detach().double() for p in part.parameters()] for part in (colours, joined))
+    joined.weight = nn.Parameter(torch.einsum("oikl,ij->ojkl", weight, before[:, :, 0, 0]), requires_grad=False)
+    joined.bias = nn.Parameter(bias + torch.einsum("oikl,i->o", weight, shift), requires_grad=False)
+    return joined
+
+
 def _activated(rows: Rows) -> Rows:
     for block in rows:
         yield block.clamp_min_(0)
@@ -108,7 +122,6 @@ def _activated(rows: Rows) -> Rows:
 
 def _max_pooled(rows: Rows, *, ceil: bool) -> Rows:
     """2×2 maxima; an odd last row is kept where `ceil`, as is an odd last column."""
-    pool = partial(F.max_pool2d, kernel_size=2, stride=2, ceil_mode=ceil)
     odd = None
     for block in rows:
         if odd is not None:
@@ -116,6 +129,14 @@ def _max_pooled(rows: Rows, *, ceil: bool) -> Rows:
         even = block.shape[2] // 2 * 2
         odd = block[:, :, even:].clone() if even < block.shape[2] else None
         if even:
-            yield pool(block[:, :, :even])
+            # torch's own pooling notes where the maxima were, and takes twice the time
+            rows_of_two = torch.maximum(block[:, :, 0:even:2], block[:, :, 1:even:2])
+            yield _halved_columns(rows_of_two, ceil=ceil)
     if odd is not None and ceil:
-        yield pool(odd)
+        yield _halved_columns(odd, ceil=ceil)
+
+
+def _halved_columns(block: Tensor, *, ceil: bool) -> Tensor:
+    even = block.shape[3] // 2 * 2
+    halved = torch.maximum(block[..., 0:even:2], block[..., 1:even:2])
+    return torch.cat((halved, block[..., even:]), 3) if ceil and even < block.shape[3] else halved

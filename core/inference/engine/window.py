@@ -105,10 +105,15 @@ class Window:
 
     def _pad_columns(self, target: Tensor) -> None:
         pad, right = self.padding, self.padding.left + self.width
-        if pad.mode == "reflect":
+        if pad.mode == "zero" or not pad.left:
+            return
+        if pad.left == pad.right == 1 and self.width > 3:  # both sides at once
+            inner = (2, self.width - 3) if pad.mode == "reflect" else (1, self.width - 1)
+            target[..., :: self.width + 1] = target[..., inner[0] : inner[0] + inner[1] + 1 : inner[1]]
+        elif pad.mode == "reflect":
             target[..., : pad.left] = target[..., pad.left + 1 : 2 * pad.left + 1].flip(-1)
             target[..., right:] = target[..., right - 1 - pad.right : right - 1].flip(-1)
-        elif pad.mode == "replicate":
+        else:
             target[..., : pad.left] = target[..., pad.left : pad.left + 1]
             target[..., right:] = target[..., right - 1 : right]
 
