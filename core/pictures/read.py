@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +45,28 @@ def read_picture(path: str | Path) -> Picture:
     Raises:
         ImageError: No such file, not a picture, damaged, or larger than `MAX_PIXELS`.
     """
-    from PIL import Image
-
     path = Path(path)
+    check_file(path)
+    if is_exr(path):
+        return read_exr(path)
+    try:
+        with explained(path), warnings.catch_warnings(), open_image(path) as image:
+            warnings.simplefilter("ignore")  # odd metadata is not worth a line on the user's terminal
+            check_size(path, image.width, image.height)
+            return _decode(path, image)
+    except UnknownFormatError:
+        fallback = _read_tiff_alone(path)
+        if fallback is None:
+            raise
+        return fallback
+
+
+class UnknownFormatError(ImageError):
+    """A file that Pillow knows no format for."""
+
+
+def check_file(path: Path) -> None:
+    """Raises ImageError where there is no file."""
     if not path.is_file():
         raise ImageError(
             f"{path} cannot be read.",
@@ -53,24 +74,28 @@ def read_picture(path: str | Path) -> Picture:
             got="a folder" if path.is_dir() else "nothing at this path",
             do="Check the spelling.",
         )
+
+
+def is_exr(path: Path) -> bool:
+    """Whether a file begins as OpenEXR does."""
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic == MAGIC:
-        return read_exr(path)
+        return file.read(4) == MAGIC
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what decoders raise for damaged files into an ImageError."""
+    from PIL import Image
+
     try:
-        with warnings.catch_warnings(), open_image(path) as image:
-            warnings.simplefilter("ignore")  # odd metadata is not worth a line on the user's terminal
-            _check_size(path, image.width, image.height)
-            return _decode(path, image)
+        yield
     except ImageError:
         raise
     except DAMAGE as error:
         unknown = isinstance(error, Image.UnidentifiedImageError)
-        if unknown and (fallback := _read_tiff_alone(path)) is not None:
-            return fallback
         size = path.stat().st_size
         reason = "no picture format that is known here" if unknown else f"{type(error).__name__}: {error}"
-        raise ImageError(
+        raise (UnknownFormatError if unknown else ImageError)(
             f"{path} is not a readable picture.",
             expected="a complete JPEG, PNG, WebP or TIFF file",
             got=f"{size} bytes; {reason}",
@@ -90,11 +115,13 @@ def open_image(path: Path) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
+def check_size(path: Path, width: int, height: int, most: int | None = None) -> None:
+    """Raises ImageError where a picture has more than so many pixels; None: `MAX_PIXELS`."""
+    most = most or MAX_PIXELS
+    if width * height > most:
         raise ImageError(
             f"{path} is too large.",
-            expected=f"at most {MAX_PIXELS / 1e6:.0f} megapixels",
+            expected=f"at most {most / 1e6:.0f} megapixels",
             got=f"{width}×{height}, {width * height / 1e6:.0f} megapixels",
             do="Scale it down first. A small file of this size is probably made to exhaust memory.",
         )
@@ -103,8 +130,8 @@ def _check_size(path: Path, width: int, height: int) -> None:
 def _decode(path: Path, image: Image.Image) -> Picture:
     orientation = read_orientation(image)
     source = image.format or ""
-    if _bits(path, image) > 8 and not image.mode.startswith(("I", "F")):
-        array = _decode_16_bit(path, source)
+    if is_deep_colour(path, image):
+        array = decode_16_bit(path, source)
         exif, profile = read_exif(image), read_rgb_profile(image)
         return Picture(_upright(_from_array(array, path), orientation), 16, profile, exif, source)
     return _decode_with_pillow(image, source)
@@ -124,10 +151,10 @@ def _decode_with_pillow(image: Image.Image, source: str) -> Picture:
         grey = torch.from_numpy(values)[None, None].expand(1, 3, -1, -1).contiguous()
         return Picture(grey, 16, None, exif, source)
     profile = read_rgb_profile(image)
-    return Picture(_from_array(np.array(_to_rgb(upright)), None), 8, profile, exif, source)
+    return Picture(_from_array(np.array(to_rgb(upright)), None), 8, profile, exif, source)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """RGB, or RGBA where anything is transparent."""
     if image.mode in ("CMYK", "LAB") and (converted := _through_profile(image)) is not None:
         return converted
@@ -153,6 +180,11 @@ def _through_profile(image: Image.Image) -> Image.Image | None:
         return None
 
 
+def is_deep_colour(path: Path, image: Image.Image) -> bool:
+    """Whether a file holds 16-bit colours, which Pillow would open as 8-bit; 16-bit grey it knows."""
+    return _bits(path, image) > 8 and not image.mode.startswith(("I", "F"))
+
+
 def _bits(path: Path, image: Image.Image) -> int:
     """Bits a channel as stored; Pillow itself quietly opens 16-bit colour as 8-bit."""
     if image.format == "PNG":
@@ -165,8 +197,8 @@ def _bits(path: Path, image: Image.Image) -> int:
     return 8
 
 
-def _decode_16_bit(path: Path, source: str) -> Any:
-    """(H, W, C) or (H, W) array of the first page, as stored."""
+def decode_16_bit(path: Path, source: str) -> Any:
+    """The picture as a whole: (H, W, C) or (H, W) array of the first page, as stored."""
     try:
         import imagecodecs
         import tifffile
@@ -181,7 +213,7 @@ def _decode_16_bit(path: Path, source: str) -> Any:
         return imagecodecs.png_decode(path.read_bytes())
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
-        _check_size(path, page.imagewidth, page.imagelength)
+        check_size(path, page.imagewidth, page.imagelength)
         array = page.asarray()
         planar = page.planarconfig is not None and int(page.planarconfig) == 2
         return array.transpose(1, 2, 0) if planar and array.ndim == 3 else array
@@ -194,7 +226,7 @@ def _read_tiff_alone(path: Path) -> Picture | None:
     if magic not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return None
     try:
-        return Picture(_from_array(_decode_16_bit(path, "TIFF"), path), 16, format="TIFF")
+        return Picture(_from_array(decode_16_bit(path, "TIFF"), path), 16, format="TIFF")
     except ImageError:
         raise
     except DAMAGE:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
-import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from ..errors import ConfigError, ImageError
 from ..files import atomic_path
 from ..images import check_image, split_alpha
 from .exr import write_exr
-from .metadata import DESCRIPTIVE_TAGS, EXIF_IFD, GPS_IFD, PREFIX, parse_exif
+from .metadata import PREFIX
 from .picture import Picture
+from .png import write_png
+from .tiff import write_tiff
 
 WRITABLE_SUFFIXES = {
     ".jpg": "JPEG",
@@ -28,6 +31,9 @@ WRITABLE_SUFFIXES = {
     ".tiff": "TIFF",
     ".exr": "EXR",
 }
+
+STRIP_ROWS = 64
+"""What is converted and encoded at once."""
 
 
 def check_writable(path: str | Path) -> str:
@@ -71,13 +77,7 @@ def write_picture(
     """
     path = Path(path)
     file_format = check_writable(path)
-    if not 1 <= quality <= 100:
-        raise ConfigError(
-            "The quality is out of range.",
-            expected="1 to 100",
-            got=str(quality),
-            do="95 is visually lossless.",
-        )
+    check_quality(quality)
     like = like or (picture if isinstance(picture, Picture) else Picture(torch.empty(0)))
     image = picture.image if isinstance(picture, Picture) else picture
     image = image[None] if image.ndim == 3 else image
@@ -96,27 +96,111 @@ def write_picture(
             write_exr(_as(image, linear=True, was=like.linear), temporary, half=like.bit_depth < 32)
         return path
     image = _as(image, linear=False, was=like.linear)
-    if file_format == "JPEG" and image.shape[1] == 4:
-        image = 1 - image[:, 3:] * (1 - image[:, :3])
+    height, width = image.shape[-2:]
+    strips = (image[:, :, first : first + STRIP_ROWS] for first in range(0, height, STRIP_ROWS))
+    return _encode(strips, (height, width, image.shape[1]), path, like, quality)
+
+
+def write_rows(
+    blocks: Iterable[Tensor], height: int, width: int, channels: int, path: str | Path, like: Picture, quality: int = 95
+) -> Path:
+    """Write a picture while its rows are made; format by suffix, atomically.
+
+    PNG and TIFF never lie in memory as a whole. JPEG and WebP do, in 8 bits.
+
+    Args:
+        blocks: (1, C, r, W), floating point, 0..1, display values, top to bottom, `height` rows in all. What they raise
+            ends the writing and leaves no file.
+        height: H in pixels.
+        width: W in pixels.
+        channels: 3 or 4.
+        path: As for `write_picture`, but for EXR, which holds light.
+        like: Bit depth, ICC profile and EXIF.
+        quality: As for `write_picture`.
+
+    Returns:
+        The path written.
+
+    Raises:
+        ConfigError: Another suffix, or a quality out of range.
+        ImageError: Too large for the format.
+        BrushworkError: The place cannot be written.
+    """
+    path = Path(path)
+    if check_writable(path) == "EXR":
+        raise ConfigError(
+            f"{path} cannot be written row by row.",
+            expected=" ".join(suffix for suffix in WRITABLE_SUFFIXES if suffix != ".exr"),
+            got=".exr",
+            do="Choose one of these.",
+        )
+    check_quality(quality)
+    return _encode(blocks, (height, width, channels), path, like, quality)
+
+
+def _encode(blocks: Iterable[Tensor], shape: tuple[int, int, int], path: Path, like: Picture, quality: int) -> Path:
+    """Display values in blocks of rows → a file of (H, W, C) pixels."""
+    import numpy as np
+
+    file_format = check_writable(path)
+    height, width, channels = shape
     deep = like.bit_depth > 8 and file_format in ("PNG", "TIFF")
-    array = _to_array(image, 65535 if deep else 255)
-    try:
-        if file_format == "TIFF":
-            data = _tiff(array, like)  # not Pillow: with libtiff it cannot write an EXIF directory
-        elif deep:
-            data = _png_16(array, like)
+    failed: list[BaseException] = []
+
+    def source() -> Iterator[Any]:
+        """The rows as they are encoded; what goes wrong in making them is not the encoder's fault."""
+        try:
+            for block in blocks:
+                yield _to_array(_opaque(block) if file_format == "JPEG" else block, deep=deep)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    arrays = source()
+    with atomic_path(path) as temporary, _unencodable(path, file_format, shape, failed):
+        if file_format == "PNG":
+            with temporary.open("wb") as file:
+                write_png(file, arrays, width, height, like)
+        elif file_format == "TIFF":  # not Pillow: with libtiff it cannot write an EXIF directory
+            with temporary.open("wb+") as file:
+                write_tiff(file, arrays, shape, "uint16" if deep else "uint8", like)
         else:
-            data = _with_pillow(array, file_format, like, quality)
-    except (OSError, ValueError, RuntimeError, struct.error) as error:
+            whole = np.empty((height, width, 3 if file_format == "JPEG" else channels), np.uint8)
+            first = 0
+            for rows in arrays:
+                whole[first : first + len(rows)] = rows
+                first += len(rows)
+            temporary.write_bytes(_with_pillow(whole, file_format, like, quality))
+    return path
+
+
+@contextlib.contextmanager
+def _unencodable(
+    path: Path, file_format: str, shape: tuple[int, int, int], others: list[BaseException]
+) -> Iterator[None]:
+    """Explain what an encoder says about a picture; a full disk has an error number and is none of that."""
+    try:
+        yield
+    except (OSError, ValueError, struct.error) as error:
+        if error in others or (isinstance(error, OSError) and error.errno is not None):
+            raise
         raise ImageError(
             f"The picture cannot be encoded for {path}.",
             expected=f"a size that {file_format} can hold",
-            got=f"{array.shape[1]}×{array.shape[0]}: {error}",
+            got=f"{shape[1]}×{shape[0]}: {error}",
             do="Write PNG or TIFF instead, or scale it down.",
         ) from error
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-    return path
+
+
+def check_quality(quality: int) -> None:
+    """Raises ConfigError outside 1..100."""
+    if not 1 <= quality <= 100:
+        raise ConfigError(
+            "The quality is out of range.",
+            expected="1 to 100",
+            got=str(quality),
+            do="95 is visually lossless.",
+        )
 
 
 def _as(image: Tensor, *, linear: bool, was: bool) -> Tensor:
@@ -128,12 +212,18 @@ def _as(image: Tensor, *, linear: bool, was: bool) -> Tensor:
     return rgb if alpha is None else torch.cat((rgb, alpha.clamp(0, 1)), 1)
 
 
-def _to_array(image: Tensor, scale: int) -> Any:
+def _opaque(image: Tensor) -> Tensor:
+    """Laid on white where it is transparent: (1, 3, H, W)."""
+    rgb, alpha = split_alpha(image)
+    return rgb if alpha is None else 1 - alpha * (1 - rgb)
+
+
+def _to_array(image: Tensor, *, deep: bool) -> Any:
     """(1, C, H, W) 0..1 → (H, W, C) uint8 or uint16, rounded to nearest."""
     import numpy as np
 
-    values = (image[0] * scale).round().to(torch.int32).permute(1, 2, 0)
-    return np.ascontiguousarray(values.numpy().astype(np.uint8 if scale == 255 else np.uint16))
+    values = (image[0].detach().cpu().float() * (65535 if deep else 255)).round().to(torch.int32).permute(1, 2, 0)
+    return np.ascontiguousarray(values.numpy().astype(np.uint16 if deep else np.uint8))
 
 
 def _with_pillow(array: Any, file_format: str, like: Picture, quality: int) -> bytes:
@@ -147,87 +237,8 @@ def _with_pillow(array: Any, file_format: str, like: Picture, quality: int) -> b
     if file_format == "JPEG":
         # halved chroma smears coloured strokes: only where small files are asked for
         options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2, "optimize": True}
-    elif file_format == "WEBP":
-        options |= {"quality": quality, "lossless": quality == 100, "exact": True}
     else:
-        options["compress_level"] = 4  # a third of the default's time for 2 % more bytes
+        options |= {"quality": quality, "lossless": quality == 100, "exact": True}
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, file_format, **options)
     return buffer.getvalue()
-
-
-def _png_16(array: Any, like: Picture) -> bytes:
-    imagecodecs, _ = _deep_codecs()
-    data = bytes(imagecodecs.png_encode(array, level=4))
-    chunks = b""
-    if like.icc_profile:
-        chunks += _png_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(like.icc_profile))
-    if like.exif:
-        chunks += _png_chunk(b"eXIf", like.exif)
-    header_end = 8 + 25  # signature, IHDR
-    return data[:header_end] + chunks + data[header_end:]
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _tiff(array: Any, like: Picture) -> bytes:
-    _, tifffile = _deep_codecs()
-    tags: list[tuple[int, str, int, Any, bool]] = []
-    directories: dict[int, Any] = {}
-    if like.exif:
-        exif = parse_exif(like.exif)
-        tags = [(tag, "s", 0, str(exif[tag]), True) for tag in DESCRIPTIVE_TAGS if tag in exif]
-        directories = {tag: exif.get_ifd(tag) for tag in (EXIF_IFD, GPS_IFD) if exif.get_ifd(tag)}
-        # tifffile refuses these two, so their unused neighbours stand in until `_append_directory`
-        tags += [(tag + 1, "I", 1, 0, True) for tag in directories]
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        array,
-        photometric="rgb",
-        extrasamples=["unassalpha"] if array.shape[2] == 4 else None,
-        compression="adobe_deflate",
-        byteorder="<",
-        metadata=None,
-        software=False,
-        iccprofile=like.icc_profile,
-        extratags=tags,
-    )
-    for tag, directory in directories.items():
-        _append_directory(buffer, tag, directory)
-    return buffer.getvalue()
-
-
-def _append_directory(buffer: io.BytesIO, tag: int, directory: Any) -> None:
-    """Put an EXIF or GPS directory behind the TIFF and turn the entry `tag` + 1 into `tag`, pointing to it."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    _, tifffile = _deep_codecs()
-    offset = buffer.seek(0, io.SEEK_END)
-    offset += buffer.write(b"\0" * (offset % 2))
-    serialised = ImageFileDirectory_v2()
-    for key, value in directory.items():
-        if not isinstance(value, dict):  # Pillow nests the interoperability directory
-            serialised[key] = value
-    buffer.write(serialised.tobytes(offset))
-    buffer.seek(0)
-    with tifffile.TiffFile(buffer) as file:
-        entry = file.pages[0].tags[tag + 1].offset
-    buffer.seek(entry)
-    buffer.write(struct.pack("<HHII", tag, 4, 1, offset))
-
-
-def _deep_codecs() -> tuple[Any, Any]:
-    try:
-        import imagecodecs
-        import tifffile
-    except ImportError as error:
-        raise ImageError(
-            "TIFF and 16-bit PNG cannot be written: the codec is not installed.",
-            expected="the packages tifffile and imagecodecs",
-            got=str(error),
-            do='Run: pip install "brushwork[standalone]", or write JPEG or WebP.',
-        ) from error
-    return imagecodecs, tifffile
