@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ._controls import add_controls, controls_from, read_mask
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..core.inference import StyleSelection, Stylizer
+from ._files import FileRun
 
 EXAMPLES = """examples:
   brushwork stylize photo.jpg -o painting.png --style starry-night
@@ -24,9 +17,6 @@ EXAMPLES = """examples:
   brushwork stylize photo.jpg -o out.png --mix starry-night=1@sky.png great-wave=1@sea.png --stroke-size 2
   brushwork stylize photo.jpg -o out.png --style klimt-adele --preserve-color palette --palette sunset.jpg
 """
-
-
-BAR = "{percentage:3.0f}% |{bar}| {n:.2f} of {total} pictures, {elapsed}, {remaining} left"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -119,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
     """Stylize; 0, or 2 where some pictures were bad and are reported."""
     from ..core.inference import Stylizer
     from ..core.inference.memory import parse_bytes
+    from ..core.inference.stream import Painting
     from ..core.inference.strength import check_strength
     from ..core.pictures.find import find_with_names
     from ._choice import Chooser
@@ -138,84 +129,11 @@ def run(args: argparse.Namespace) -> int:
         chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
         model, style = chooser.choose(args.model, args.style, args.mix, args.corners, args.at)
     stylizer = Stylizer(model, args.device, args.precision, max_memory=max_memory)
-    options = {"mask": mask, "preserve_color": args.preserve_color, "controls": controls}
-    failures = _paint_all(plan, stylizer, style, options, args)
+    painting = Painting(style, args.strength, mask, args.preserve_color, controls)
+    failures = FileRun(stylizer, painting, args).paint_all(plan)
     if failures and len(plan) > 1:
         print(f"{failures} of {len(plan)} pictures could not be painted; see above.", file=sys.stderr)
     return 2 if failures else 0
-
-
-def _paint_all(
-    plan: dict[Path, Path],
-    stylizer: Stylizer,
-    style: StyleSelection,
-    options: dict[str, Any],
-    args: argparse.Namespace,
-) -> int:
-    """Paint one after the other; a bad picture is reported and counted, everything else ends the run."""
-    from tqdm import tqdm
-
-    from ..core.errors import ImageError
-
-    failures = 0
-    # appears only on a terminal, and only for work of more than two seconds
-    with tqdm(total=len(plan), unit="picture", bar_format=BAR, file=sys.stderr, disable=None, delay=2) as bar:
-        for done, (path, target) in enumerate(plan.items()):
-            try:
-                _paint(path, target, stylizer, style, options, args, lambda share, done=done: _show(bar, done + share))
-            except ImageError as error:
-                failures += 1
-                bar.write(str(error), file=sys.stderr)
-            else:
-                bar.write(str(target), file=sys.stdout)
-            _show(bar, done + 1)
-    return failures
-
-
-def _show(bar: Any, done: float) -> None:
-    """Move a bar of pictures to where the work is, in hundredths."""
-    bar.update(round(done, 2) - bar.n)
-
-
-def _paint(
-    path: Path,
-    target: Path,
-    stylizer: Stylizer,
-    style: StyleSelection,
-    options: dict[str, Any],
-    args: argparse.Namespace,
-    on_strip: Callable[[float], None],
-) -> None:
-    from ..core.images import shrink_longer_side
-    from ..core.pictures import read_picture, write_picture
-
-    picture = read_picture(path)
-    if args.linear or picture.linear:
-        # what was given as light in display formats goes back as light, without a conversion on the way
-        picture = replace(picture, linear=picture.linear or target.suffix.lower() == ".exr")
-        options = {**options, "controls": replace(options["controls"], encoding="linear")}
-    image = picture.image if args.size is None else shrink_longer_side(picture.image, args.size)
-    try:
-        painting = stylizer(image, style, args.strength, on_strip=on_strip, **options)
-    except (MemoryError, RuntimeError) as error:
-        raise _out_of_memory(path, image, error) from error
-    write_picture(replace(picture, image=painting), target, quality=args.quality)
-
-
-def _out_of_memory(path: Path, image: Tensor, error: Exception) -> Exception:
-    """The error to raise: explained if it is about memory, else as it is."""
-    from ..core.errors import ImageError
-
-    text = str(error).lower()
-    if not isinstance(error, MemoryError) and "memory" not in text and "allocate" not in text:
-        return error
-    height, width = image.shape[-2:]
-    return ImageError(
-        f"{path} does not fit into the memory of this machine.",
-        expected="a smaller picture",
-        got=f"{width}×{height}: {next(iter(str(error).splitlines()), 'MemoryError')}",
-        do=f"Try --size {max(width, height) // 2}, or --device cpu.",
-    )
 
 
 def _positive(text: str) -> int:

@@ -25,7 +25,13 @@ def restore_exposure(image: Tensor, like: Tensor, amount: float | Tensor = 1.0) 
         like: (B, 3, h, w), any size.
         amount: a, 0..1: a number, or a map (B or 1, 1, H, W).
     """
-    mean, deviation = exposure(image)
-    goal, goal_deviation = exposure(like)
-    scale = 1 - amount + amount * goal_deviation / deviation.clamp_min(1e-6)
-    return (1 - amount) * mean + amount * goal + scale * (image - mean)
+    return move_exposure(image, exposure(image), exposure(like), amount)
+
+
+def move_exposure(
+    image: Tensor, own: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor], amount: float | Tensor
+) -> Tensor:
+    """`restore_exposure` of any part of a picture, with the exposures (`exposure`) of both pictures as a whole."""
+    (mean, deviation), (wanted, wanted_deviation) = own, goal
+    scale = 1 - amount + amount * wanted_deviation / deviation.clamp_min(1e-6)
+    return (1 - amount) * mean + amount * wanted + scale * (image - mean)

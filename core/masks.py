@@ -44,6 +44,35 @@ def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(mask, (height, width), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
+def resize_mask_rows(mask: Tensor, size: tuple[int, int], first: int, stop: int) -> Tensor:
+    """Rows `first` … `stop − 1` of `resize_mask(mask, *size)`, from the few rows of the mask that they depend on.
+
+    The weights are those of torch's antialiased bilinear filter: a triangle, as wide as the mask is finer.
+
+    Args:
+        mask: (B, S, h, w), floating point, 0..1.
+        size: Height and width of the whole.
+        first: 0 ≤ first.
+        stop: first < stop ≤ height.
+
+    Returns:
+        (B, S, stop − first, width), equal within rounding.
+    """
+    (height, width), own = size, mask.shape[-2]
+    if own == height:
+        rows = mask[:, :, first:stop]
+    else:
+        ratio = own / height
+        support = max(ratio, 1.0)
+        centres = (torch.arange(first, stop, dtype=torch.float64) + 0.5) * ratio
+        low, high = max(0, int(centres[0] - support)), min(own, int(centres[-1] + support) + 1)
+        distances = (torch.arange(low, high) + 0.5 - centres[:, None]).abs() / support
+        weights = (1 - distances).clamp_min(0)
+        weights = (weights / weights.sum(1, keepdim=True)).to(mask)
+        rows = (weights @ mask[:, :, low:high]).clamp(0, 1)
+    return resize_mask(rows, stop - first, width)
+
+
 def convex(weights: Tensor) -> Tensor:
     """Make weights over styles (dim 1) non-negative with sum 1; where all are zero, all share equally.
 

@@ -68,8 +68,12 @@ def match_covariance(painting: Tensor, photo: Tensor) -> Tensor:
     Returns:
         (B, 3, H, W), clamped to 0..1, same dtype and device as the painting.
     """
-    mean, covariance = _color_statistics(painting)
-    photo_mean, photo_covariance = _color_statistics(photo)
+    return move_covariance(painting, color_statistics(painting), color_statistics(photo))
+
+
+def move_covariance(painting: Tensor, own: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor]) -> Tensor:
+    """`match_covariance` of any part of a painting, with the `color_statistics` of both pictures as a whole."""
+    (mean, covariance), (photo_mean, photo_covariance) = own, goal
     matrix = _symmetric_power(photo_covariance, 0.5) @ _symmetric_power(covariance, -0.5)
     shift = photo_mean - (matrix @ mean[..., None])[..., 0]
     work = torch.promote_types(painting.dtype, torch.float32)
@@ -78,7 +82,7 @@ def match_covariance(painting: Tensor, photo: Tensor) -> Tensor:
     return out.clamp(0, 1).to(painting.dtype)
 
 
-def _color_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
+def color_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (B, 3) and covariance (B, 3, 3) over the pixels, float64."""
     pixels = (image.cpu() if image.device.type == "mps" else image).flatten(2).double()
     mean = pixels.mean(2)
@@ -106,9 +110,18 @@ def match_lab(painting: Tensor, photo: Tensor) -> Tensor:
     Returns:
         (B, 3, H, W), clamped to 0..1, same dtype and device as the painting.
     """
-    own, wanted = srgb_to_lab(painting), srgb_to_lab(photo)
-    mean, goal = (lab.mean((2, 3), keepdim=True) for lab in (own, wanted))
-    spread, goal_spread = (lab.var((2, 3), keepdim=True, correction=0).sqrt() for lab in (own, wanted))
+    return move_lab(painting, lab_statistics(painting), lab_statistics(photo))
+
+
+def lab_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of L*, a*, b*, (B, 3, 1, 1) each."""
+    lab = srgb_to_lab(image)
+    return lab.mean((2, 3), keepdim=True), lab.var((2, 3), keepdim=True, correction=0).sqrt()
+
+
+def move_lab(painting: Tensor, own: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor]) -> Tensor:
+    """`match_lab` of any part of a painting, with the `lab_statistics` of both pictures as a whole."""
+    (mean, spread), (wanted, wanted_spread) = own, goal
     # half an 8-bit step of L* is 0.2: what varies less is rounding, and is not stretched
-    ratio = torch.where(spread > FLAT_LAB, goal_spread / spread.clamp_min(FLAT_LAB), 1.0)
-    return lab_to_srgb((own - mean) * ratio + goal).clamp(0, 1).to(painting.dtype)
+    ratio = torch.where(spread > FLAT_LAB, wanted_spread / spread.clamp_min(FLAT_LAB), 1.0)
+    return lab_to_srgb((srgb_to_lab(painting) - mean) * ratio + wanted).clamp(0, 1).to(painting.dtype)

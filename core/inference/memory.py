@@ -26,6 +26,15 @@ def available_bytes(device: torch.device) -> int:
     return min(limits, default=_installed() // 2)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, on any device, or Python could not allocate."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    reasons = ("out of memory", "allocate memory", "not enough memory")  # accelerators, the CPU, the CPU on Windows
+    return isinstance(error, RuntimeError) and any(reason in text for reason in reasons)
+
+
 def parse_bytes(text: str) -> int:
     """`2GiB`, `1.5 G`, `512MB`, `800000000` → bytes; units are powers of 1024.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,13 +18,16 @@ from ..errors import BrushworkError
 from ..style_model import StyleModel
 from .device import model_on
 from .engine import Engine, supports
-from .engine.store import free_disk_bytes
-from .memory import available_bytes
+from .engine.rows import Rows
+from .engine.store import RowSource, free_disk_bytes
+from .memory import available_bytes, is_out_of_memory
 
 SHARE = 0.6
 """Of the available memory that a picture may take where the user gives no bound."""
 WORKING_BYTES = 96 << 20
 """Beside the stores: windows and blocks of all layers."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,71 @@ class Painter:
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
         # smoothed statistics of a film are kept by the network's own layers
-        if engine is None or hook_wanted():
+        if engine is None or not self.streams:
             return self.plain.paint(photo, code)
-        plans = self.plans(*photo.shape[-2:])
+        return self._first_that_fits(
+            self.plans(*photo.shape[-2:]),
+            lambda plan: engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress),
+        )
+
+    @torch.no_grad()
+    def paint_rows(
+        self,
+        photo: RowSource,
+        code: StyleCode | None,
+        plans: list[Plan],
+        progress: Callable[[float], None] | None = None,
+    ) -> Rows:
+        """The rows of `paint`, from a photo that is read by rows; see `streams`.
+
+        Args:
+            photo: Rows (1, 3, r, W), 0..1, float32.
+            code: As for `paint`, of one picture.
+            plans: From `plans`.
+            progress: As for `paint`.
+
+        Yields:
+            (1, 3, r, W), 0..1, float32 or better, H rows in all.
+        """
+        engine = self.engine
+        assert engine is not None  # noqa: S101 - `streams` says so
+        code = None if code is None else code.without_uniform_masks()
+
+        def begin(plan: Plan) -> tuple[Tensor, Rows]:
+            """The first rows: what can fail for want of memory has happened then."""
+            rows = engine.rows(photo, code, keep=plan.keep, spill=plan.spill, progress=progress)
+            return next(rows), rows
+
+        top, rest = self._first_that_fits(plans, begin)
+        first = 0
+        for block in itertools.chain((top,), rest):
+            height = min(block.shape[2], photo.height - first)
+            if height > 0:
+                yield block[:, :, :height, : photo.width]
+            first += height
+        engine.workspace.trim()
+
+    @property
+    def streams(self) -> bool:
+        """Whether `paint_rows` can paint: the engine runs this network, and nothing asks for its own layers."""
+        return self.engine is not None and not hook_wanted()
+
+    def _first_that_fits(self, plans: list[Plan], run: Callable[[Plan], T]) -> T:
+        """A run that does not fit after all is tried again in the next smaller way."""
         for index, plan in enumerate(plans):
             try:
-                return engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress)
+                return run(plan)
             except (MemoryError, RuntimeError) as error:
-                # a run that does not fit after all is tried again in the next smaller way
                 if index == len(plans) - 1 or not is_out_of_memory(error):
                     raise
-                engine.workspace.clear()
+                if self.engine is not None:
+                    self.engine.workspace.clear()
         raise AssertionError("plans is never empty")
+
+    @property
+    def bound(self) -> int:
+        """Bytes that a run may take besides photo and painting."""
+        return self.max_memory or int(SHARE * available_bytes(self.model.device))
 
     @property
     def plain(self) -> StyleModel:
@@ -92,8 +150,14 @@ class Painter:
             self._plain = model_on(self._original, self.model.device, self.dtype)
         return self._plain
 
-    def plans(self, height: int, width: int) -> list[Plan]:
+    def plans(self, height: int, width: int, *, beside: int = 0, beside_on_disk: int = 0) -> list[Plan]:
         """Ways to paint a picture of this size that fit, the fastest first.
+
+        Args:
+            height: Of the photo.
+            width: Of the photo.
+            beside: Bytes of the bound that are taken otherwise.
+            beside_on_disk: Bytes of the free disk that will be.
 
         Raises:
             BrushworkError: None does.
@@ -101,12 +165,12 @@ class Painter:
         engine = self.engine
         if engine is None:
             return [Plan(keep=True)]
-        bound = self.max_memory or int(SHARE * available_bytes(self.model.device))
+        bound = self.bound - beside
         kept, _ = engine.program.stored_bytes(height, width, keep=True)
         small, spilled = engine.program.stored_bytes(height, width, keep=False)
         plans = [Plan(keep) for keep, size in ((True, kept), (False, small)) if size + WORKING_BYTES <= bound]
-        folder = Path(tempfile.gettempdir())
-        free = free_disk_bytes(folder)
+        folder = scratch_folder()
+        free = free_disk_bytes(folder) - beside_on_disk
         if spilled <= free:
             plans.append(Plan(keep=False, spill=folder))
         if not plans:
@@ -119,12 +183,9 @@ class Painter:
         return plans
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or the system could not allocate."""
-    text = str(error).lower()
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text or "not enough mem" in text
-    )
+def scratch_folder() -> Path:
+    """Where layers that do not fit into memory go: what TMPDIR, TEMP or TMP name, else the system's choice."""
+    return Path(tempfile.gettempdir())
 
 
 def _gib(count: int) -> str:

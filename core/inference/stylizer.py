@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -13,14 +13,15 @@ from ..color import ColorMode, check_color_mode, preserve_color
 from ..color.preserve import check_palette
 from ..errors import ConfigError, ImageError
 from ..images import check_image, split_alpha
-from ..masks import check_mask, composite, resize_mask
-from ..style_model import StyleLayer, StyleModel, StyleSelection
+from ..masks import composite
+from ..style_model import StyleModel, StyleSelection
 from .bands import CROSSOVER_PX, join_bands
 from .controls import NEUTRAL, Controls
 from .device import Precision, resolve_device, resolve_dtype
 from .light import Light
 from .painter import Painter
 from .panorama import around_borders, without_jumps
+from .reach import fit, reach
 from .strength import Strength, blend, check_strength, give_exposure, has_inner_strength, weaken_code
 from .stroke import octaves, paint_at_stroke_size, relative_stroke
 from .stroke_styles import with_stroke_size
@@ -132,14 +133,10 @@ class Stylizer:
         strength = check_strength(strength)
         mode = check_color_mode(preserve_color)
         batch = photo.shape[0]
-        palette = None if controls.palette is None else _palette(controls.palette, mode, batch)
-        chosen, stroke = with_stroke_size(self.model, style, controls.stroke_size)
-        stroke = relative_stroke(stroke, controls.stroke_reference_px, *photo.shape[-2:])
-        code = self._cache.encode(self.model, chosen, batch)
-        if code is not None and controls.region_statistics:
-            code = replace(code, regional=True)
-        reach = _reach(style, mask, photo)
-        places = None if controls.strength_map is None else _fit(controls.strength_map, photo, "strength map")
+        palette = None if controls.palette is None else palette_of(controls.palette, mode, batch)
+        code, stroke = self.prepare(style, controls, photo.shape[-2], photo.shape[-1], batch)
+        where = reach(style, mask, photo)
+        places = None if controls.strength_map is None else fit(controls.strength_map, photo, "strength map")
 
         result = torch.empty_like(photo, memory_format=torch.contiguous_format).copy_(photo)
         rgb, _ = split_alpha(result)
@@ -154,12 +151,26 @@ class Stylizer:
                 color = (mode, None if palette is None else _rows_of_mask(palette, rows))
                 tell = None if on_strip is None else _share_of(on_strip, rows, batch)
                 painting = self._paint(content, _rows_of(code, rows), here, color, controls, stroke, tell).to(content)
-                where = None if reach is None else _rows_of_mask(reach, rows)
-                rgb[rows] = painting if where is None else composite(content, painting, where)
+                rgb[rows] = painting if where is None else composite(content, painting, _rows_of_mask(where, rows))
             if progress is not None:
                 for done in range(rows.start + 1, rows.stop + 1):
                     progress(done, batch)
         return result
+
+    def prepare(
+        self, style: StyleSelection, controls: Controls, height: int, width: int, batch: int
+    ) -> tuple[StyleCode | None, float]:
+        """What the network is told about a style at full strength, and the stroke size that is left to its resolution.
+
+        Raises:
+            ImageError: A style picture or mask of the wrong shape.
+            StyleError: A style that this model does not have, or of a kind it cannot take.
+        """
+        chosen, stroke = with_stroke_size(self.model, style, controls.stroke_size)
+        code = self._cache.encode(self.model, chosen, batch)
+        if code is not None and controls.region_statistics:
+            code = replace(code, regional=True)
+        return code, relative_stroke(stroke, controls.stroke_reference_px, height, width)
 
     def _paint(
         self,
@@ -210,7 +221,7 @@ class Stylizer:
         return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
 
 
-def _palette(palette: Tensor, mode: ColorMode, batch: int) -> Tensor:
+def palette_of(palette: Tensor, mode: ColorMode, batch: int) -> Tensor:
     """The checked palette picture of a run: (1 or B, 3, h, w)."""
     check_palette(mode)
     palette, _ = split_alpha(check_image(palette, "palette", channels=(3, 4)))
@@ -243,42 +254,3 @@ def _rows_of(code: StyleCode | None, rows: slice) -> StyleCode | None:
         return replace(code, weights=weights)
     used = weights.flatten(2).amax((0, 2)) > 0 if weights.ndim == 4 else weights.amax(0) > 0
     return replace(code, weights=weights[:, used], features=tuple(part[used] for part in code.features))
-
-
-def _reach(style: StyleSelection, mask: Tensor | None, photo: Tensor) -> Tensor | None:
-    """Where the painting covers the photo: (1 or B, 1, H, W) on the photo's device, None: everywhere.
-
-    The user's mask times the coverage of the style layers: the sum of their masks, at most 1, so that masks which
-    complete each other leave nothing of the photo.
-    """
-    reach = None if mask is None else _fit(mask, photo, "mask")
-    if style is None or isinstance(style, str | int | Tensor | Mapping):
-        return reach
-    layers = [layer for layer in style if isinstance(layer, StyleLayer) and layer.weight > 0]
-    masks = [layer.mask for layer in layers if layer.mask is not None]
-    fitted = [_fit(layer_mask, photo, "mask of a style") for layer_mask in masks]
-    if len(masks) < len(layers) or any(layer_mask is None for layer_mask in fitted):
-        return reach
-    coverage: Tensor | None = None
-    for layer_mask in fitted:
-        if layer_mask is not None:
-            coverage = layer_mask if coverage is None else (coverage + layer_mask).clamp_max(1)
-    if coverage is None or reach is None:
-        return reach if coverage is None else coverage
-    return coverage * reach
-
-
-def _fit(mask: Tensor, photo: Tensor, name: str) -> Tensor | None:
-    """A checked mask at the photo's size; None where it is 1 everywhere."""
-    checked = check_mask(mask, name)
-    if len(checked) not in (1, len(photo)):
-        raise ImageError(
-            f"The `{name}` does not fit the batch.",
-            expected=f"1 or {len(photo)} masks",
-            got=str(len(checked)),
-            do="Give one mask for all pictures, or one for each.",
-        )
-    if bool((checked == 1).all()):
-        return None
-    work = torch.promote_types(photo.dtype, torch.float32)
-    return resize_mask(checked.to(photo.device, work), *photo.shape[-2:])

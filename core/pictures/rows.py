@@ -104,7 +104,7 @@ def as_colours(array: Any) -> Any:
     array = array[..., None] if array.ndim == 2 else array
     if array.shape[2] < 3:
         array = array[..., [0, 0, 0, 1][: _colours(array.shape[2])]]
-    return np.ascontiguousarray(array)
+    return np.require(array, requirements=("C", "W"))  # torch takes nothing that it may not write to
 
 
 def _colours(samples: int) -> int:

@@ -222,8 +222,9 @@ def _to_array(image: Tensor, *, deep: bool) -> Any:
     """(1, C, H, W) 0..1 → (H, W, C) uint8 or uint16, rounded to nearest."""
     import numpy as np
 
-    values = (image[0].detach().cpu().float() * (65535 if deep else 255)).round().to(torch.int32).permute(1, 2, 0)
-    return np.ascontiguousarray(values.numpy().astype(np.uint16 if deep else np.uint8))
+    # not by torch: often this is the thread that writes while another one paints, with all of torch's threads
+    values = image[0].detach().cpu().float().numpy().transpose(1, 2, 0)
+    return np.rint(values * np.float32(65535 if deep else 255)).astype(np.uint16 if deep else np.uint8, order="C")
 
 
 def _with_pillow(array: Any, file_format: str, like: Picture, quality: int) -> bytes:

@@ -256,3 +256,35 @@ def test_real_checkpoints_paint_by_path_alone(shared, tmp_path):
     checkpoint = next((shared / "checkpoints" / "transformer_net").glob("candy_nc8*.model"))
     assert stylize(sample, "-o", tmp_path / "out.png", "--style", checkpoint, "--size", 96) == 0
     assert read_picture(tmp_path / "out.png").image.std() > 0.1
+
+
+def test_large_pictures_go_through_by_rows_and_look_the_same(model, photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("brushwork.core.inference.stream_file.LARGE_PIXELS", 100)
+    whole = []
+    monkeypatch.setattr(Stylizer, "__call__", lambda self, *args, **options: whole.append(1))
+    options = ["--strength", "0.6", "--preserve-color", "coral"]
+    assert stylize(photo, "-o", tmp_path / "out.png", "--model", model, *options) == 0
+    assert not whole
+    monkeypatch.undo()
+    wanted = expected(model, photo, None, 0.6, preserve_color="coral")
+    assert torch.allclose(read_picture(tmp_path / "out.png").image, wanted, atol=1.1 / 255)
+    assert not capsys.readouterr().err
+
+
+def test_what_does_not_go_by_rows_is_painted_as_a_whole_and_says_why(model, photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("brushwork.core.inference.stream_file.LARGE_PIXELS", 100)
+    assert stylize(photo, "-o", tmp_path / "out.png", "--model", model, "--preserve-color", "histogram") == 0
+    assert "as a whole, not by rows: the colour mode `histogram`" in capsys.readouterr().err
+    wanted = expected(model, photo, preserve_color="histogram")
+    assert torch.allclose(read_picture(tmp_path / "out.png").image, wanted, atol=1.1 / 255)
+
+
+def test_several_pictures_keep_their_order(model, photo, tmp_path, capsys):
+    names = [f"{index}.png" for index in range(6)]
+    for index, name in enumerate(names):
+        Image.open(photo).rotate(90 * index).save(tmp_path / name)
+    assert stylize(*(tmp_path / name for name in names), "-o", tmp_path / "out", "--model", model) == 0
+    assert [Path(line).name for line in capsys.readouterr().out.split()] == names
+    for name in names:
+        wanted = expected(model, tmp_path / name)
+        assert torch.allclose(read_picture(tmp_path / "out" / name).image, wanted, atol=1.1 / 255)

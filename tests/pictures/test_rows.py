@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import imagecodecs
@@ -90,6 +92,34 @@ def test_rows_are_those_of_the_picture_as_a_whole(kind, tmp_path):
     assert (rows.like.icc_profile, rows.like.exif) == (whole.icc_profile, whole.exif)
     size = picture_size(path)
     assert sorted(size) == sorted(whole.image.shape[-2:])
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_rows_are_upright(tmp_path, suffix, orientation):
+    exif = oriented(1)[6:]
+    path = write_picture(Picture(torch.rand(1, 3, 33, 21), 16, exif=exif), tmp_path / f"a{suffix}", quality=100)
+    # the same file with another orientation: the one short that follows the tag and its type
+    data, entry = path.read_bytes(), b"\x01\x12\x00\x03\x00\x00\x00\x01\x00"
+    entry = entry if entry in data else b"\x12\x01\x03\x00\x01\x00\x00\x00"
+    assert data.count(entry) == 1
+    at = data.index(entry) + len(entry)
+    path.write_bytes(data[:at] + bytes([orientation]) + data[at + 1 :])
+    fix_png_checksum(path)
+    whole, rows = read_picture(path), read_rows(path)
+    assert whole.image.shape[-2:] == ((33, 21) if orientation < 5 else (21, 33))
+    array = np.concatenate(list(rows.blocks))
+    assert array.shape == (rows.height, rows.width, 3)
+    assert np.array_equal(array, (whole.image[0].movedim(0, -1) * (65535 if suffix == ".png" else 255)).round().int())
+
+
+def fix_png_checksum(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    at = data.find(b"eXIf")
+    if at >= 0:
+        (length,) = struct.unpack(">I", data[at - 4 : at])
+        data[at + 4 + length : at + 8 + length] = struct.pack(">I", zlib.crc32(data[at : at + 4 + length]))
+        path.write_bytes(data)
 
 
 @pytest.mark.parametrize("kind", ["tiff raw", "ours", "tiles", "big-endian", "big-endian zlib", "big tiff"])

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...architectures import StyleCode
@@ -16,7 +15,6 @@ from ...architectures.adain import AdaINNet
 from ...architectures.modulated_adain import ModulatedAdaINNet
 from ...architectures.msg_net import MsgNet
 from ...architectures.transformer_net import TransformerNet
-from ...images import pad_to_side
 from ...style_model import StyleModel
 from .adain import AdaINProgram
 from .modulated_adain import ModulatedAdaINProgram
@@ -25,7 +23,7 @@ from .norms import OwnNorms
 from .passes import Meter, Run
 from .places import Places
 from .rows import Rows, as_rows, block_rows
-from .store import Workspace
+from .store import Extended, MemoryRows, RowSource, Workspace
 from .transformer import TransformerProgram
 
 Program = TransformerProgram | MsgNetProgram | AdaINProgram | ModulatedAdaINProgram
@@ -85,9 +83,8 @@ class Engine:
         for index in range(count):
             tell = None if progress is None else _part(progress, index, count)
             first = 0
-            rows = self.rows(
-                content[index : index + 1], _of_picture(code, index), keep=keep, spill=spill, progress=tell
-            )
+            picture = MemoryRows(content[index : index + 1])
+            rows = self.rows(picture, _of_picture(code, index), keep=keep, spill=spill, progress=tell)
             for block in rows:
                 height = min(block.shape[2], out.shape[2] - first)
                 if height > 0:
@@ -98,27 +95,34 @@ class Engine:
 
     def rows(
         self,
-        picture: Tensor,
+        picture: RowSource,
         code: StyleCode | None,
         *,
         keep: bool,
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Rows:
-        """Painted rows (1, 3, r, ≥ W), 0..1, float32 or better, at least H of them, of one picture (1, 3, H, W)."""
+        """Painted rows (1, 3, r, ≥ W), 0..1, float32 or better, at least H of them.
+
+        Args:
+            picture: Rows (1, 3, r, W), 0..1; they are read several times.
+            code: As for `paint`, of one picture.
+            keep: As for `paint`.
+            spill: As for `paint`.
+            progress: As for `paint`.
+        """
         normalization, device = self.model.spec.normalization, self.model.device
-        covered, multiple = (picture.shape[-2], picture.shape[-1]), self.program.multiple
-        picture = pad_to_side(picture, self.model.network.min_side)
-        # where pooling rounds down it would lose the last rows and columns
-        extra = (0, -picture.shape[-1] % multiple, 0, -picture.shape[-2] % multiple)
-        picture = F.pad(picture, extra, mode="replicate") if any(extra) else picture
-        height, width = picture.shape[-2:]
+        # a network has a smallest side, and where pooling rounds down it would lose the last rows and columns
+        covered, multiple, least = (picture.height, picture.width), self.program.multiple, self.model.network.min_side
+        height, width = (-(-max(side, least) // multiple) * multiple for side in covered)
+        extended = Extended(picture, height, width)
         work = torch.promote_types(self.dtype, torch.float32)
         step = block_rows(width, 3)
 
         def photo() -> Rows:
             for first in range(0, height, step):
-                yield as_rows(normalization.encode(picture[:, :, first : first + step].to(device, work)), self.dtype)
+                rows = extended.read(first, min(step, height - first))
+                yield as_rows(normalization.encode(rows.to(device, work)), self.dtype)
 
         places = None
         if code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor)):

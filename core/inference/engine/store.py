@@ -10,33 +10,59 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import BrushworkError
 from .rows import Rows, block_rows, empty_rows
 
 
-class RowStore(Protocol):
-    """Rows that can be read and written in any order."""
+class RowSource(Protocol):
+    """Rows that can be read in any order, again and again."""
 
     height: int
     width: int
     channels: int
 
     def read(self, first: int, count: int) -> Tensor:
-        """Rows `first` … `first + count − 1` as a block; it may be changed before it is written back."""
+        """Rows `first` … `first + count − 1` as a block."""
         ...
+
+
+class RowStore(RowSource, Protocol):
+    """Rows that can be read and written in any order; what was read may be changed before it is written back."""
 
     def write(self, first: int, block: Tensor) -> None:
         """Put a block at row `first`."""
         ...
 
 
-def stored_rows(store: RowStore, itemsize: int = 4) -> Rows:
+def stored_rows(store: RowSource, itemsize: int = 4) -> Rows:
     """All rows of a store, top to bottom. What is written meanwhile must be above what was given out."""
     step = block_rows(store.width, store.channels, itemsize)
     for first in range(0, store.height, step):
         yield store.read(first, min(step, store.height - first))
+
+
+class Extended:
+    """A picture whose last row and column are repeated.
+
+    Args:
+        rows: (1, C, r, W) blocks.
+        height: At least that of `rows`.
+        width: At least that of `rows`.
+    """
+
+    def __init__(self, rows: RowSource, height: int, width: int) -> None:
+        self.rows, self.height, self.width, self.channels = rows, height, width, rows.channels
+
+    def read(self, first: int, count: int) -> Tensor:
+        """A new block, or that of `rows` where nothing is repeated."""
+        last = self.rows.height - 1
+        start = min(first, last)
+        block = self.rows.read(start, min(first + count - 1, last) - start + 1)
+        extra = (0, self.width - self.rows.width, 0, count - block.shape[2])
+        return F.pad(block, extra, mode="replicate") if any(extra) else block
 
 
 class MemoryRows:
