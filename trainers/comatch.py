@@ -9,6 +9,8 @@ from .any_style import AnyStyleTask
 from .args import TrainArgs
 
 EXPANSION = 4
+INNER = 2
+"""A bottleneck's 3×3 convolution has this fraction of the stage's width, a quarter of the work of a plain network's."""
 HIDDEN = 96
 """Of the modulator."""
 STATISTICS_BATCHES = 16
@@ -24,10 +26,10 @@ class CoMatchTask(AnyStyleTask):
         w1, w2, w3 = args.widths
         hyperparameters = {
             "stem": w1,
-            "down": w2 // EXPANSION,
-            "width": w3 // EXPANSION,
+            "down": w2 // INNER,
+            "width": w3 // INNER,
             "blocks": args.blocks,
-            "up": [w2 // EXPANSION, w1 // EXPANSION],
+            "up": [w2 // INNER, w1 // INNER],
             "expansion": EXPANSION,
             "hidden": HIDDEN,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,16 @@ class Guard:
         self.rollbacks = 0
         self._mean, self._high = math.nan, 0
         self._keep()
+
+    def record(self) -> dict[str, float]:
+        """What a resumed run goes on with: numbers for the header of the saved state."""
+        return {"rate": self.rate, "rollbacks": self.rollbacks, "mean": self._mean, "high": self._high}
+
+    def resume(self, record: Mapping[str, float]) -> None:
+        """Inverse of `record`; states of earlier versions have the rate alone."""
+        self.rate = record["rate"]
+        self.rollbacks, self._high = int(record.get("rollbacks", 0)), int(record.get("high", 0))
+        self._mean = record.get("mean", math.nan)
 
     def healthy(self, loss: Tensor) -> bool:
         """Whether the step may be taken: a finite loss that has not left its running mean for good."""

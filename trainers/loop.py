@@ -79,22 +79,23 @@ def run(
     network = task.network.to(args.device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=args.learning_rate)
     average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    step, seconds, record = 0, 0.0, {"rate": 1.0}
+    step, seconds, record = 0, 0.0, None
     sidecar = state_path(args.out)
     if resume and sidecar.exists():
         extra, record = load_state(sidecar, network, average, optimizer)
         task.load_state(extra)
         step, seconds = record["step"], record["seconds"]
     guard = Guard(task, network, optimizer, average)
-    guard.rate = record["rate"]
+    if record is not None:
+        guard.resume(record)
 
     def product() -> tuple[dict[str, Tensor], dict[str, Any]]:
         length = {"steps": step, "minutes": round(seconds / 60, 1)}
         return average if args.ema else network.state_dict(), length | recorded(args)
 
     def save() -> None:
-        progress = {"step": step, "seconds": seconds, "rate": guard.rate}
-        save_state(sidecar, network, average, optimizer, task.state(), progress)
+        progress = {"step": step, "seconds": seconds}
+        save_state(sidecar, network, average, optimizer, task.state(), progress | guard.record())
         task.export(*product(), args.out)
 
     if args.shard.rank == 0:

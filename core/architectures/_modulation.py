@@ -5,6 +5,8 @@ Ghiasi et al. 2017, arXiv 1705.06830, § 2, with an encoder's statistics in plac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,7 +43,7 @@ class Modulator(nn.Module):
     """Statistics of a style at all scales → γ and β of the decoder, through one hidden layer.
 
     Args:
-        statistics: Number of means and deviations.
+        scales: Number of means and deviations of each scale.
         hidden: Width of the layer between.
         channels: Number of γ, and of β.
     """
@@ -49,14 +51,18 @@ class Modulator(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, statistics: int, hidden: int, channels: int) -> None:
+    def __init__(self, scales: Sequence[int], hidden: int, channels: int) -> None:
         super().__init__()
+        statistics = sum(scales)
         self.register_buffer("mean", torch.zeros(statistics))
         self.register_buffer("deviation", torch.ones(statistics))
         self.hidden = nn.Linear(statistics, hidden)
         self.out = nn.Linear(hidden, 2 * channels)
         nn.init.normal_(self.out.weight, std=0.02)
         with torch.no_grad():
+            # every scale has the same say at first: the few colours would not be heard beside hundreds of textures
+            for block, size in zip(self.hidden.weight.split(list(scales), dim=1), scales, strict=True):
+                block.mul_((statistics / (len(scales) * size)) ** 0.5)
             self.out.bias.copy_(torch.cat([torch.ones(channels), torch.zeros(channels)]))
 
     @torch.no_grad()

@@ -119,7 +119,7 @@ class ModulatedAdaINNet(StyleNetwork):
         self.stages = nn.ModuleList(map(Stage, inputs, config.widths, config.blocks, skipped))
         self.output = Conv2d(config.widths[-1], 3, config.output_kernel, padding_mode="reflect")
         modulated = sum(stage.modulated for stage in self.stages if isinstance(stage, Stage))
-        self.modulator = Modulator(2 * sum(widths), config.hidden, modulated)
+        self.modulator = Modulator([2 * width for width in widths], config.hidden, modulated)
         for module in self.stages.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -164,7 +164,8 @@ class MsgNet(StyleNetwork):
         if config.hidden:
             decoder = cast("list[Bottleneck]", [*self.blocks, *self.up])
             normalized = sum(block.normalized for block in decoder) + config.up[1] * e
-            self.modulator = Modulator(2 * (config.stem + config.down * e + trunk), config.hidden, normalized)
+            scales = [2 * channels for channels in (3, config.stem, config.down * e, trunk)]
+            self.modulator = Modulator(scales, config.hidden, normalized)
         self.min_side = 8
 
     def encode(self, image: Tensor, norm: Norm = instance_norm) -> Tensor:
@@ -182,7 +183,7 @@ class MsgNet(StyleNetwork):
 
     def describe(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Style pictures (S, 3, H, W) → Gram matrices (S, C, C) and the modulator's input (S, n), float32 or better."""
-        features = [f.to(torch.promote_types(f.dtype, torch.float32)) for f in self._features(image)]
+        features = [f.to(torch.promote_types(f.dtype, torch.float32)) for f in (image, *self._features(image))]
         statistics = [part[:, :, 0, 0] for f in features for part in calc_mean_std(f)]
         return gram_matrix(features[-1]), torch.cat(statistics, dim=1)
 

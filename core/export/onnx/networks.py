@@ -77,7 +77,7 @@ def msg_net_style(g: Graph, network: MsgNet, picture: str) -> list[str]:
     count = g.node("ReduceProd", g.node("Slice", g.node("Shape", flat), g.constant([1]), g.constant([3])), keepdims=1)
     parts = [g.node("Div", gram, g.node("Cast", count, to=1))]
     if network.modulator is not None:
-        statistics = [part for x in features for part in layers.mean_and_deviation(g, x)]
+        statistics = [part for x in (picture, *features) for part in layers.mean_and_deviation(g, x)]
         parts.append(modulated.predicted(g, network.modulator, statistics))
     return parts
 

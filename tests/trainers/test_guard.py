@@ -1,0 +1,48 @@
+"""The guard's memory outlives an interrupted run."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from brushwork.core.errors import TrainingError
+from brushwork.trainers.guard import MOST_ROLLBACKS, PATIENCE, Guard
+
+
+@pytest.fixture
+def make():
+    def build() -> Guard:
+        network = torch.nn.Linear(2, 2)
+        task = SimpleNamespace(state=dict, load_state=lambda state: None)
+        return Guard(task, network, torch.optim.Adam(network.parameters()), {})
+
+    return build
+
+
+def test_a_resumed_guard_still_knows_what_a_usual_loss_is(make):
+    first, second = make(), make()
+    for _ in range(20):
+        assert first.healthy(torch.tensor(1.0))
+    assert first.healthy(torch.tensor(100.0))
+    second.resume(json.loads(json.dumps(first.record())))
+    verdicts = [second.healthy(torch.tensor(100.0)) for _ in range(PATIENCE - 1)]
+    assert verdicts == [True] * (PATIENCE - 2) + [False]
+
+
+def test_returns_are_counted_over_all_parts_of_a_run(make):
+    first, second = make(), make()
+    for step in range(MOST_ROLLBACKS):
+        first.rollback(step)
+    second.resume(first.record())
+    assert second.rate == 0.5**MOST_ROLLBACKS
+    with pytest.raises(TrainingError, match="does not hold together"):
+        second.rollback(MOST_ROLLBACKS)
+
+
+def test_a_state_of_an_earlier_version_has_the_rate_alone(make):
+    guard = make()
+    guard.resume({"rate": 0.25})
+    assert (guard.rate, guard.rollbacks) == (0.25, 0)
+    assert guard.healthy(torch.tensor(100.0))
