@@ -17,6 +17,10 @@ class StatisticsHook(Protocol):
         """A forward pass begins."""
         ...
 
+    def undo_pass(self) -> None:
+        """It failed; the same pass may begin again."""
+        ...
+
     def __call__(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """(μ, σ) of the next layer of the pass, each (B, C), float32 or better → those to normalize with.
 
@@ -40,7 +44,7 @@ def statistics_hook(hook: StatisticsHook) -> Iterator[None]:
 
 
 def hook_wanted() -> bool:
-    """Whether a hook is set: what keeps statistics to itself must then leave the painting to `StyleModel.paint`."""
+    """Whether a hook is set: what paints without `painting_pass` must then leave it to what paints with it."""
     return _wanted.get() is not None
 
 
@@ -55,6 +59,9 @@ def painting_pass() -> Iterator[None]:
     token = _active.set(hook)
     try:
         yield
+    except BaseException:
+        hook.undo_pass()
+        raise
     finally:
         _active.reset(token)
 

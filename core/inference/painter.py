@@ -76,8 +76,7 @@ class Painter:
         """
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
-        # smoothed statistics of a film are kept by the network's own layers
-        if engine is None or not self.streams:
+        if engine is None:
             return self.plain.paint(photo, code)
         return self._first_that_fits(
             self.plans(*photo.shape[-2:]),
@@ -123,7 +122,7 @@ class Painter:
 
     @property
     def streams(self) -> bool:
-        """Whether `paint_rows` can paint: the engine runs this network, and nothing asks for its own layers."""
+        """Whether `paint_rows` can paint: the engine runs this network, and no film smooths its statistics."""
         return self.engine is not None and not hook_wanted()
 
     def _first_that_fits(self, plans: list[Plan], run: Callable[[Plan], T]) -> T:

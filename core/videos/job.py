@@ -94,15 +94,10 @@ class VideoJob:
             if progress is not None:
                 progress(done, total)
             frames = islice(video.frames_from(done), None if self.frames is None else self.frames - done)
-            picture: Picture | None = None
-            end = 0
-            while batch := self._segment(frames, painter, video, done, total, progress):
-                encoder, picture, end = batch
-                path = self.parts / f"{len(segments):06d}.safetensors"
-                encoder.write(path)
-                segments.append(path)
-                done += encoder.frames
-                self._save(painter, done, len(segments), picture, end)
+            while segment := self._segment(frames, painter, video, done, total, progress, self._path(len(segments))):
+                segments.append(segment.path)
+                done += segment.frames
+                self._save(painter, done, len(segments), segment)
             saved = self._saved()
             if saved is None:
                 raise ConfigError(
@@ -130,8 +125,9 @@ class VideoJob:
         done: int,
         total: int | None,
         progress: Callable[[int, int | None], None] | None,
-    ) -> tuple[SegmentEncoder, Picture, int] | None:
-        """Paint and encode the next frames; None where there are none left."""
+        path: Path,
+    ) -> _Segment | None:
+        """Paint, encode and write the next frames; None where there are none left."""
         encoder: SegmentEncoder | None = None
         picture, end = None, 0
         for frame in islice(frames, self.segment_frames):
@@ -143,7 +139,13 @@ class VideoJob:
             end = frame.pts + max(1, round(1 / (video.rate * video.time_base)))
             if progress is not None:
                 progress(done + encoder.frames, total)
-        return None if encoder is None or picture is None else (encoder, picture, end)
+        if encoder is None or picture is None:
+            return None
+        encoder.write(path)
+        return _Segment(path, encoder.frames, picture, end)
+
+    def _path(self, index: int) -> Path:
+        return self.parts / f"{index:06d}.safetensors"
 
     def _fingerprint(self) -> str:
         """Source and choices in one hash: another file of the same name is not gone on with."""
@@ -168,26 +170,36 @@ class VideoJob:
         """Frames that are done and their segments; what belongs to another job is removed."""
         saved = self._saved()
         if saved is not None and saved.fingerprint == self._fingerprint():
-            segments = [self.parts / f"{index:06d}.safetensors" for index in range(saved.segments)]
+            segments = [self._path(index) for index in range(saved.segments)]
             if all(path.exists() for path in segments):
                 painter.load_state_dict(saved.state)
                 return saved.frames, segments
         shutil.rmtree(self.parts, ignore_errors=True)
         return 0, []
 
-    def _save(self, painter: FramePainter, frames: int, segments: int, picture: Picture, end: int) -> None:
+    def _save(self, painter: FramePainter, frames: int, segments: int, last: _Segment) -> None:
         from safetensors.torch import save_file
 
+        picture = last.picture
         facts = {
             "fingerprint": self._fingerprint(),
             "frames": frames,
             "segments": segments,
             "picture": [picture.height, picture.width, str(picture.rate), str(picture.time_base)],
-            "end": end,
+            "end": last.end,
         }
         state = {name: value.detach().cpu().contiguous() for name, value in painter.state_dict().items()}
         with atomic_path(self.parts / STATE) as temporary:
             save_file(state, temporary, {"brushwork": json.dumps(facts)})
+
+
+@dataclass(frozen=True)
+class _Segment:
+    path: Path
+    frames: int
+    picture: Picture
+    end: int
+    """Where the last frame ends, in units of the time base."""
 
 
 @dataclass(frozen=True)

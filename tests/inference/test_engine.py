@@ -12,6 +12,7 @@ from brushwork.core.inference.engine.store import FileRows, MemoryRows, Workspac
 from brushwork.core.inference.engine.window import Window, even_padding
 from brushwork.core.inference.memory import available_bytes, parse_bytes
 from brushwork.core.inference.painter import Painter, Plan
+from brushwork.core.inference.video.statistics import SmoothedStatistics
 from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
 
@@ -64,6 +65,23 @@ def small_blocks(request, monkeypatch):
     if request.param:
         monkeypatch.setattr(rows, "BLOCK_BYTES", request.param)
         monkeypatch.setattr(rows, "FEWEST_ROWS", 2)
+
+
+@pytest.mark.parametrize("name", ["instance", "tensorflow", "conditional", "msg_net", "adain", "modulated"])
+def test_statistics_of_a_film_are_smoothed_as_in_the_plain_path(name):
+    """The bright first frame lives on in how the darker ones are normalized."""
+    model = build(name)
+    engine = Engine(model, torch.float64)
+    code = model.encode(style_of(model), 1)
+    ours, plain = SmoothedStatistics(0.8), SmoothedStatistics(0.8)
+    for contrast in (1.0, 0.6, 0.3):
+        frame = torch.rand(1, 3, 37, 48, dtype=torch.float64) * contrast
+        with ours.frame():
+            painted = engine.paint(frame, code)
+        with plain.frame():
+            assert (painted - model.paint(frame, code)).abs().max() < 1e-10
+    assert (painted - engine.paint(frame, code)).abs().max() > 1e-6
+    assert len(ours.state_dict()) == len(plain.state_dict()) > 0
 
 
 @pytest.mark.parametrize("keep", [True, False])

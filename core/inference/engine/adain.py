@@ -104,7 +104,7 @@ class AdaINProgram:
         else:
             means, deviations = places.features  # (K, C)
         scaling = Scaling(deviations.double(), means.double(), ADAIN_EPS, correction=1)
-        statistics = [moments.statistics(ADAIN_EPS, 1) for moments in measured]
+        statistics = [moments.statistics(ADAIN_EPS, 1).smoothed() for moments in measured]
         statistics = statistics * len(means) if len(statistics) == 1 else statistics
         each = [scaling.of(k, *own) for k, own in enumerate(statistics)]
         scales, shifts = (torch.stack(values) for values in zip(*each, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...architectures import StyleCode
+from ...architectures._statistics import painting_pass
 from ...architectures.adain import AdaINNet
 from ...architectures.modulated_adain import ModulatedAdaINNet
 from ...architectures.msg_net import MsgNet
@@ -85,11 +87,13 @@ class Engine:
             first = 0
             picture = MemoryRows(content[index : index + 1])
             rows = self.rows(picture, _of_picture(code, index), keep=keep, spill=spill, progress=tell)
-            for block in rows:
-                height = min(block.shape[2], out.shape[2] - first)
-                if height > 0:
-                    out[index, :, first : first + height] = block[0, :, :height, : out.shape[3]]
-                first += block.shape[2]
+            # styles by place keep their own statistics, in films too
+            with contextlib.nullcontext() if _by_place(code) else painting_pass():
+                for block in rows:
+                    height = min(block.shape[2], out.shape[2] - first)
+                    if height > 0:
+                        out[index, :, first : first + height] = block[0, :, :height, : out.shape[3]]
+                    first += block.shape[2]
         self.workspace.trim()
         return out
 
@@ -125,7 +129,7 @@ class Engine:
                 yield as_rows(normalization.encode(rows.to(device, work)), self.dtype)
 
         places = None
-        if code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor)):
+        if code is not None and _by_place(code):
             places = Places(code, covered, (height, width), self.dtype)
         elif code is not None:
             code = replace(code, weights=code.weights.to(device))
@@ -134,6 +138,10 @@ class Engine:
         run = Run(workspace, Meter(passes, progress), keep, None, self.dtype, OwnNorms())
         for block in self.program.paint(photo, (height, width), run, code, places):
             yield torch.nan_to_num(normalization.decode(block), nan=0.0).clamp(0, 1)
+
+
+def _by_place(code: StyleCode | None) -> bool:
+    return code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor))
 
 
 def _of_picture(code: StyleCode | None, index: int) -> StyleCode | None:

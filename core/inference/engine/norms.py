@@ -89,8 +89,10 @@ class OwnNorms:
             return of_training_set(scaling, dtype)
         assert moments is not None  # noqa: S101 - the programs measure before they normalize
         mean, inverse = moments.statistics(scaling.eps, scaling.correction)
-        self.known.append(Statistics(mean if bias is None else mean - bias.cpu().double(), inverse))
-        return Affine(*scaling.of(self.region, mean, inverse), dtype)
+        added = 0.0 if bias is None else bias.cpu().double()
+        statistics = Statistics(mean - added, inverse).smoothed()
+        self.known.append(statistics)
+        return Affine(*scaling.of(self.region, statistics.mean + added, statistics.inverse), dtype)
 
 
 class SharedNorms:

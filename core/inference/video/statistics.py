@@ -32,6 +32,7 @@ class SmoothedStatistics:
     def __init__(self, keep: float) -> None:
         self.keep = keep
         self._memory: dict[str, tuple[Tensor, Tensor]] = {}
+        self._moved: dict[str, tuple[Tensor, Tensor]] = {}
         self._pass = self._layer = 0
 
     def reset(self) -> None:
@@ -40,14 +41,20 @@ class SmoothedStatistics:
 
     @contextlib.contextmanager
     def frame(self) -> Iterator[None]:
-        """One frame: paintings made inside use and move the means."""
+        """One frame: paintings made inside use the means, and move them if all goes well."""
         self._pass = 0
+        self._moved = {}
         with statistics_hook(self):
             yield
+        self._memory |= self._moved
 
     def begin_pass(self) -> None:
         """Called by the network."""
         self._pass, self._layer = self._pass + 1, 0
+
+    def undo_pass(self) -> None:
+        """Called when it failed, for want of memory perhaps: another attempt is the same pass."""
+        self._pass -= 1
 
     def __call__(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """Called by each layer."""
@@ -57,7 +64,7 @@ class SmoothedStatistics:
         if before is not None and before[0].shape == mean.shape:
             mean = mean.lerp(before[0].to(mean), self.keep)
             deviation = deviation.lerp(before[1].to(deviation), self.keep)
-        self._memory[key] = (mean, deviation)
+        self._moved[key] = (mean, deviation)
         return mean, deviation
 
     def state_dict(self) -> dict[str, Tensor]:
