@@ -22,6 +22,10 @@ RADII = (1, 2, 4)
 NEIGHBOURHOOD = 8
 """Radius in which the energy of a band is compared."""
 MOST_GAIN = 2.0
+REACH = 2 * sum(RADII) + NEIGHBOURHOOD
+"""Rows above and below that decide about a row."""
+STRIP_ROWS = 128
+"""Mixed at once: a dozen pictures of this height are alive, in the processor's cache rather than in memory."""
 
 
 def blend_paint(fresh: Tensor, past: Tensor, share: Tensor) -> Tensor:
@@ -35,6 +39,15 @@ def blend_paint(fresh: Tensor, past: Tensor, share: Tensor) -> Tensor:
     Returns:
         (B, 3, H, W), 0..1, new tensor.
     """
+    result = torch.empty_like(fresh)
+    for first in range(0, fresh.shape[2], STRIP_ROWS):
+        top = max(0, first - REACH)
+        strip = (part[:, :, top : first + STRIP_ROWS + REACH] for part in (fresh, past, share))
+        result[:, :, first : first + STRIP_ROWS] = _blend(*strip)[:, :, first - top : first - top + STRIP_ROWS]
+    return result
+
+
+def _blend(fresh: Tensor, past: Tensor, share: Tensor) -> Tensor:
     fresh_tone, past_tone = triangle_mean(fresh, RADII[0]), triangle_mean(past, RADII[0])
     result = fresh - fresh_tone
     for radius in RADII[1:]:

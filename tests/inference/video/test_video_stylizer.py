@@ -13,7 +13,7 @@ from brushwork.core.architectures import build_network
 from brushwork.core.architectures._statistics import painting_pass
 from brushwork.core.errors import ConfigError
 from brushwork.core.inference import StyleLayer, Stylizer
-from brushwork.core.inference.video import FilmPainter, Keyframe, StyleCurve, TemporalOptions, VideoStylizer
+from brushwork.core.inference.video import FilmPainter, Keyframe, StyleCurve, TemporalOptions, VideoStylizer, blend
 from brushwork.core.inference.video.anchor import Anchor
 from brushwork.core.inference.video.blend import blend_paint
 from brushwork.core.inference.video.statistics import SmoothedStatistics
@@ -206,6 +206,14 @@ def test_blending_keeps_the_contrast_of_strokes_that_do_not_coincide() -> None:
     assert contrast(mixed) > 0.88 * contrast(fresh)
     untouched = blend_paint(fresh, past, torch.zeros(1, 1, 160, 160))
     assert torch.equal(untouched, fresh)
+
+
+def test_blending_in_strips_is_blending_the_whole(monkeypatch) -> None:
+    fresh, past, share = (texture(seed)[None, :, :97, :50] for seed in (5, 6, 7))
+    share = (share[:, :1] - 0.3).clamp(0, 1)
+    whole = blend_paint(fresh, past, share)
+    monkeypatch.setattr(blend, "STRIP_ROWS", 10)
+    torch.testing.assert_close(blend_paint(fresh, past, share), whole, rtol=0, atol=1e-6)
 
 
 def test_the_anchor_holds_the_cells_on_the_scene() -> None:
