@@ -42,7 +42,7 @@ class StyleCache:
 def content_key(tensor: Tensor) -> Hashable:
     """Equal for equal contents: identity says nothing after a change in place."""
     data = tensor.detach().cpu().contiguous()
-    digest = hashlib.blake2b(data.view(-1).view(torch.uint8).numpy(), digest_size=16).digest()
+    digest = hashlib.blake2b(data.view(-1).view(torch.uint8).numpy().data, digest_size=16).digest()
     return (str(data.dtype), tuple(data.shape), digest)
 
 
