@@ -15,8 +15,13 @@ COLOR_MODES = ("none", "luminance", "histogram", "coral", "keep", "lab", "palett
 """As core.color.ColorMode, which `brushwork --help` must not import: it pulls torch."""
 
 
-def add_controls(parser: argparse.ArgumentParser) -> None:
-    """Add strokes, strengths, colours and borders to a command."""
+def add_controls(parser: argparse.ArgumentParser, *, films: bool = False) -> None:
+    """Add strokes, strengths, colours and borders to a command.
+
+    Args:
+        parser: Of the command.
+        films: Without what only single pictures have: linear light, and styles with masks.
+    """
     strokes = parser.add_argument_group("strokes and strength")
     strokes.add_argument(
         "--stroke-size", type=float, default=1.0, metavar="K", help="strokes 0.25 to 4 times as large; default 1"
@@ -36,11 +41,6 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
     strokes.add_argument(
         "--strength-map", type=Path, metavar="FILE", help="factor on --strength by place: white full, black the photo"
     )
-    strokes.add_argument(
-        "--region-statistics",
-        action="store_true",
-        help="styles with masks see their region as a picture of its own, instead of as a part of the photo",
-    )
     colors = parser.add_argument_group("colours")
     colors.add_argument(
         "--preserve-color",
@@ -58,12 +58,20 @@ def add_controls(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="colours of this picture instead of the photo's; not for luminance and keep",
     )
-    borders = parser.add_argument_group("borders and light")
+    borders = parser.add_argument_group("borders" if films else "borders and light")
     borders.add_argument(
         "--wrap",
         choices=("none", "x", "y", "both", "panorama"),
         default="none",
         help="the picture repeats along an axis, or is an equirectangular panorama of the whole sphere",
+    )
+    if films:
+        parser.set_defaults(region_statistics=False, linear=False)
+        return
+    strokes.add_argument(
+        "--region-statistics",
+        action="store_true",
+        help="styles with masks see their region as a picture of its own, instead of as a part of the photo",
     )
     borders.add_argument(
         "--linear", action="store_true", help="pixels are linear light, not display values; always so in EXR files"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._controls import add_controls, controls_from
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,12 +36,6 @@ def add_film_options(parser: argparse.ArgumentParser, *, blend: float) -> None:
     parser.add_argument("--style", metavar="STYLE", help="name, index, picture or model file; default: the first style")
     parser.add_argument("--mix", nargs="+", default=[], metavar="STYLE=WEIGHT", help="several styles at once")
     parser.add_argument("--strength", type=float, default=1.0, help="0 to 1; default %(default)s")
-    parser.add_argument(
-        "--preserve-color",
-        choices=("none", "luminance", "histogram", "coral"),
-        default="none",
-        help="keep the colours of the film",
-    )
     parser.add_argument("--size", type=positive, metavar="PX", help="scale frames down to this longer side")
     parser.add_argument("--style-size", type=positive, metavar="PX", help="short side of the style picture")
     parser.add_argument(
@@ -72,6 +68,7 @@ def add_film_options(parser: argparse.ArgumentParser, *, blend: float) -> None:
     parser.add_argument("--precision", choices=("auto", "exact", "fast"), default="auto", help="as in stylize")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default %(default)s")
     parser.add_argument("--models-dir", type=Path, metavar="DIR", help="your models folder; default: BRUSHWORK_MODELS")
+    add_controls(parser, films=True)
 
 
 def film_painter(args: argparse.Namespace, curve: StyleCurve | None = None, mask: Tensor | None = None) -> FilmPainter:
@@ -94,14 +91,23 @@ def film_painter(args: argparse.Namespace, curve: StyleCurve | None = None, mask
 
     options = TemporalOptions(args.blend, args.smooth, args.cut, args.flow)
     check_strength(args.strength)
-    mode = check_color_mode(args.preserve_color)
+    mode, controls = check_color_mode(args.preserve_color), controls_from(args)
     mix = args.mix if curve is None else [f"{name}=1" for name in curve.names]
     with progress_bar("downloading") as download:
         chooser = Chooser(models_folders(args.models_dir), args.style_size, download)
         model, style = chooser.choose(args.model, args.style, mix)
     video = VideoStylizer(Stylizer(model, args.device, args.precision), options)
     selection = None if curve is None else _selection(model, curve.names, style)
-    return FilmPainter(video, style, args.strength, curve=curve, selection=selection, mask=mask, preserve_color=mode)
+    return FilmPainter(
+        video,
+        style,
+        args.strength,
+        curve=curve,
+        selection=selection,
+        mask=mask,
+        preserve_color=mode,
+        controls=controls,
+    )
 
 
 def _selection(model: StyleModel, names: list[str], style: StyleSelection):  # noqa: ANN202 - a closure

@@ -1,4 +1,4 @@
-"""`brushwork grid`: styles × strengths of one photo in one labelled picture."""
+"""`brushwork grid`: styles × strengths, or × stroke sizes, of one photo in one labelled picture."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._controls import COLOR_MODES
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ..core.inference.style_grid import GridRow
 
 EXAMPLES = """examples:
   brushwork grid photo.jpg -o grid.png                                     (all styles of the first bundled model)
   brushwork grid photo.jpg -o grid.png --style starry-night the-scream --strength 0.25 0.5 0.75 1
+  brushwork grid photo.jpg -o grid.png --style starry-night --stroke-size 0.5 1 2 4
   brushwork grid photo.jpg -o grid.png --model my_adain.safetensors --style a.jpg b.jpg c.jpg
 """
 
@@ -21,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "grid",
-        help="styles × strengths of a photo in one labelled picture",
+        help="styles × strengths or stroke sizes of a photo in one labelled picture",
         description="Paint one photo in several styles and strengths, to choose from.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -38,8 +43,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--strength",
         nargs="+",
         type=float,
-        default=[0.25, 0.5, 0.75, 1.0],
-        help="a row for each; default 0.25 0.5 0.75 1",
+        default=[],
+        help="a row for each; default 0.25 0.5 0.75 1, with --stroke-size 1",
+    )
+    parser.add_argument(
+        "--stroke-size",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="K",
+        help="a row for each, instead of one for each strength: 0.25 to 4",
     )
     parser.add_argument(
         "--size", type=int, default=512, metavar="PX", help="longer side while painting; default %(default)s"
@@ -47,9 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--cell", type=int, default=256, metavar="PX", help="side of a picture in the grid; default %(default)s"
     )
-    parser.add_argument(
-        "--preserve-color", choices=("none", "luminance", "histogram", "coral"), default="none", help="as in stylize"
-    )
+    parser.add_argument("--preserve-color", choices=COLOR_MODES, default="none", help="as in stylize")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps; default %(default)s")
     parser.add_argument("--models-dir", type=Path, metavar="DIR", help="your models folder; default: BRUSHWORK_MODELS")
     parser.set_defaults(run=run)
@@ -62,14 +73,13 @@ def run(args: argparse.Namespace) -> int:
     from ..core.files import atomic_path
     from ..core.images import shrink_longer_side
     from ..core.inference import Stylizer
-    from ..core.inference.strength import check_strength
-    from ..core.inference.style_grid import GridColumn, named_columns, style_grid, value_rows
+    from ..core.inference.style_grid import GridColumn, named_columns, style_grid
     from ..core.pictures import check_writable, read_picture
     from ._choice import Chooser
     from .models import models_folders, progress_bar
 
     check_writable(args.out)
-    rows = value_rows("strength", [check_strength(value) for value in args.strength])
+    rows, strength = _rows(args.strength, args.stroke_size)
     photo = shrink_longer_side(read_picture(args.photo).image, args.size)
     with progress_bar("downloading") as download:
         chooser = Chooser(models_folders(args.models_dir), None, download)
@@ -89,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
             columns,
             rows,
             cell_px=args.cell,
+            strength=strength,
             preserve_color=args.preserve_color,
             progress=show,
         )
@@ -96,3 +107,22 @@ def run(args: argparse.Namespace) -> int:
         grid.save(temporary)
     print(args.out)
     return 0
+
+
+def _rows(strengths: list[float], stroke_sizes: list[float]) -> tuple[list[GridRow], float]:
+    """The rows of the grid, and the strength of those that do not name one."""
+    from ..core.errors import ConfigError
+    from ..core.inference.strength import check_strength
+    from ..core.inference.style_grid import stroke_rows, value_rows
+
+    strengths = [check_strength(value) for value in strengths]
+    if not stroke_sizes:
+        return value_rows("strength", strengths or [0.25, 0.5, 0.75, 1.0]), 1.0
+    if len(strengths) > 1:
+        raise ConfigError(
+            "A grid has rows of strengths or of stroke sizes.",
+            expected="one --strength beside --stroke-size",
+            got=" ".join(f"{value:g}" for value in strengths),
+            do="Choose one strength, or draw two grids.",
+        )
+    return stroke_rows(stroke_sizes), strengths[0] if strengths else 1.0

@@ -138,5 +138,6 @@ def _choices(args: argparse.Namespace, painter: FilmPainter, mask: Tensor | None
 
     said = {name: str(value) for name, value in vars(args).items() if name not in ("run", "command", "out", "input")}
     stylizer = painter.video.stylizer
-    seen = fingerprint([stylizer.model.network.state_dict(), painter.style, mask])
+    pictures = [mask, painter.controls.strength_map, painter.controls.palette]
+    seen = fingerprint([stylizer.model.network.state_dict(), painter.style, *pictures])
     return json.dumps([said, clock, seen, str(stylizer.device), str(stylizer.dtype)], sort_keys=True)

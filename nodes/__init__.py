@@ -19,6 +19,7 @@ NODES = {
     "style_corners": "StyleCorners",
     "preserve_color": "PreserveColor",
     "save_style_model": "SaveStyleModel",
+    "export_style_model": "ExportStyleModel",
     "train_style_model": "TrainStyleModel",
     "add_style": "AddStyle",
     "sample_photo": "SamplePhoto",

@@ -14,29 +14,30 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt"
 """Windows refuses these on every drive, with any suffix."""
 
 
-def target(folder: Path, name: str, *, overwrite: bool) -> Path:
-    """Path for a new .safetensors file.
+def target(folder: Path, name: str, *, overwrite: bool, suffix: str = SUFFIX) -> Path:
+    """Path for a new file.
 
     Args:
         folder: Root that the file must stay in.
         name: What the user typed: a file name, with folders before it, with or without suffix.
         overwrite: False: where the file exists, the first free `name_00001` is taken.
+        suffix: Of the file.
 
     Raises:
         ConfigError: The name is empty, leaves the folder, or cannot be a file name on every system.
     """
-    text = name.strip().replace("\\", "/").removesuffix(SUFFIX)
+    text = name.strip().replace("\\", "/").removesuffix(suffix)
     parts = PurePosixPath(text).parts
     absolute = text.startswith("/") or bool(PureWindowsPath(text).drive)
     if not parts or absolute or any(not is_plain(part) for part in parts):
         raise _refused(name, folder)
-    path = folder.joinpath(*parts).with_name(parts[-1] + SUFFIX)
+    path = folder.joinpath(*parts).with_name(parts[-1] + suffix)
     if not path.resolve().is_relative_to(folder.resolve()):  # a link that leads out
         raise _refused(name, folder)
     if overwrite or not path.exists():
         return path
     number = 1
-    while (numbered := path.with_name(f"{parts[-1]}_{number:05}{SUFFIX}")).exists():
+    while (numbered := path.with_name(f"{parts[-1]}_{number:05}{suffix}")).exists():
         number += 1
     return numbered
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from ..core.color import ColorMode
 from ..core.errors import StyleError
-from ..core.inference import Precision, StyleSelection
+from ..core.inference import NEUTRAL, Controls, Precision, StyleSelection
 from ..core.inference.video import FilmPainter, TemporalOptions, VideoStylizer, read_keyframes
 from ..core.style_model import StyleLayer, StyleModel
 from . import _host
 from ._hosted_model import HostedModel
-from ._paint import rows_of
+from ._paint import control_rows, rows_of
 from ._selection import style_from_text, style_picture
 
 
@@ -25,6 +25,7 @@ def paint_film(
     options: TemporalOptions,
     precision: Precision,
     mask: Tensor | None = None,
+    controls: Controls = NEUTRAL,
 ) -> Tensor:
     """Paint frames one after the other; progress, preview, interrupt between frames.
 
@@ -35,6 +36,7 @@ def paint_film(
         options: What frames know of each other.
         precision: auto | exact | fast.
         mask: MASK, one for all frames or one for each.
+        controls: See core/inference/controls.py; masks and palettes in it likewise.
 
     Returns:
         (B, H, W, 3 or 4), 0..1, where ComfyUI wants pictures between nodes.
@@ -46,8 +48,9 @@ def paint_film(
     for index in range(batch):
         one = slice(index, index + 1)
         film.mask = None if mask is None else rows_of(mask, one, batch, "masks")
+        film.controls = control_rows(controls, one, batch)
         painted = film(_host.to_core(images[one]), index)
-        result[one] = _host.to_comfy(painted)
+        result[one] = _host.to_comfy(painted, beyond_white=controls.encoding == "linear")
         bar.show(index + 1, batch, painted[0])
         bar(index + 1, batch)
     return result

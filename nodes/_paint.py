@@ -58,7 +58,7 @@ def paint(
                 strength,
                 mask=None if mask is None else rows_of(mask, rows, batch, "masks"),
                 preserve_color=preserve_color,
-                controls=_control_rows(controls, rows, batch),
+                controls=control_rows(controls, rows, batch),
                 progress=lambda done, _: bar(rows.start + done, batch),
                 on_strip=lambda share: bar.part(rows.start + share * (rows.stop - rows.start), batch),
             )
@@ -98,7 +98,7 @@ def _style_rows(style: StyleSelection, rows: slice, batch: int) -> StyleSelectio
     return style
 
 
-def _control_rows(controls: Controls, rows: slice, batch: int) -> Controls:
+def control_rows(controls: Controls, rows: slice, batch: int) -> Controls:
     """The part of the controls that belongs to some pictures of the batch."""
     places, palette = controls.strength_map, controls.palette
     if places is not None:

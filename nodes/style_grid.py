@@ -1,4 +1,4 @@
-"""Style Grid: styles × strengths of one photo in one labelled picture."""
+"""Style Grid: styles × strengths, or × stroke sizes, of one photo in one labelled picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class StyleGrid(io.ComfyNode):
             node_id="BrushworkStyleGrid",
             display_name="Style Grid (Brushwork)",
             category=_types.CATEGORY,
-            description="Paints one photo in several styles and strengths, as one labelled picture to choose from.",
+            description=(
+                "Paints one photo in several styles and strengths, or stroke sizes, as one labelled picture to choose "
+                "from."
+            ),
             search_aliases=["contact sheet", "XY plot", "compare styles", "style comparison", "overview"],
             inputs=[
                 _types.style_model_input(),
@@ -59,6 +62,15 @@ class StyleGrid(io.ComfyNode):
                     optional=True,
                     tooltip="For any-style models: a batch of style pictures, a column for each.",
                 ),
+                io.String.Input(
+                    "stroke_sizes",
+                    default="",
+                    optional=True,
+                    tooltip=(
+                        "A row for each, at full strength, instead of the strengths: numbers from 0.25 to 4, such as "
+                        "0.5, 1, 2. Empty: strengths."
+                    ),
+                ),
             ],
             outputs=[io.Image.Output(display_name="grid", tooltip="The photo, the paintings and their labels.")],
         )
@@ -70,7 +82,9 @@ class StyleGrid(io.ComfyNode):
 
         photo = shrink_longer_side(_host.to_core(image[:1]), widgets["paint_size"])
         columns = grid_columns(style_model.model, widgets["styles"], style_images)
-        rows = grids.value_rows("strength", grids.numbers(widgets["strengths"]))
+        sizes = widgets.get("stroke_sizes", "")
+        rows = grids.stroke_rows(grids.numbers(sizes)) if sizes.strip() else None
+        rows = rows or grids.value_rows("strength", grids.numbers(widgets["strengths"]))
         bar = _host.Progress(len(columns) * len(rows))
 
         def show(done: int, total: int, painting: Any) -> None:

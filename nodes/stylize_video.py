@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..core.inference.video import TemporalOptions
 from . import _types
+from ._controls import control_inputs, controls_from
 from ._film import film_of, paint_film
 from ._hosted_model import HostedModel
 
@@ -55,10 +56,7 @@ class StylizeVideo(io.ComfyNode):
                     max=0.99,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip=(
-                        "How slowly the painting's overall colour and contrast follow the video. 0: at once, and "
-                        "painted by the faster engine on a CPU."
-                    ),
+                    tooltip=("How slowly the painting's overall colour and contrast follow the video. 0: at once."),
                 ),
                 _types.preserve_color_input(),
                 io.String.Input(
@@ -86,6 +84,7 @@ class StylizeVideo(io.ComfyNode):
                     tooltip="For any-style models; keyframes call the pictures 0, 1, … in the order of the batch.",
                 ),
                 _types.mask_input(),
+                *control_inputs(places=False),
             ],
             outputs=[io.Image.Output(display_name="images", tooltip="The painted frames, for Create Video.")],
         )
@@ -105,8 +104,10 @@ class StylizeVideo(io.ComfyNode):
         precision: Any,
         style_images: Any = None,
         mask: Any = None,
+        **controls: Any,
     ) -> io.NodeOutput:
         """Paint the film."""
         options = TemporalOptions(blend, smooth)
         painter = film_of(style_model.model, style, style_images, keyframes, frame_rate, strength, preserve_color)
-        return io.NodeOutput(paint_film(style_model, images, painter, options, precision, mask))
+        settings = controls_from(controls)
+        return io.NodeOutput(paint_film(style_model, images, painter, options, precision, mask, settings))

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from ..images import check_image
 from ..pictures.contact_sheet import contact_sheet
 from ..style_model import StyleModel, StyleSelection
+from .controls import Controls
 from .stylizer import Stylizer
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def named_columns(model: StyleModel, names: Sequence[str | int] = ()) -> list[Gr
 def value_rows(option: str, values: Sequence[float]) -> list[GridRow]:
     """Rows that vary one number: `value_rows("strength", (0.25, 0.5, 1.0))`."""
     return [GridRow(f"{option.replace('_', ' ')} {value:g}", {option: value}) for value in values]
+
+
+def stroke_rows(sizes: Sequence[float]) -> list[GridRow]:
+    """Rows that vary the stroke size, 0.25 to 4.
+
+    Raises:
+        ConfigError: A size out of range.
+    """
+    return [GridRow(f"stroke size {size:g}", {"controls": Controls(stroke_size=size)}) for size in sizes]
 
 
 def style_grid(

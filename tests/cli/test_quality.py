@@ -96,4 +96,7 @@ def test_grid_of_all_styles_and_of_some(model, photo, tmp_path, capsys):
     some = size_of(out)
     assert whole[0] - some[0] == 32 + 6  # zebra, ocelot and not the identity, against zebra alone
     assert whole[1] - some[1] == 2 * (32 + 6)
+    assert main([*command, "--style", "0", "--strength", "0.5", "--stroke-size", "0.5", "1", "2"]) == 0
+    assert size_of(out)[1] - some[1] == 32 + 6
     assert main([*command, "--strength", "2"]) == 2
+    assert main([*command, "--strength", "0.5", "1", "--stroke-size", "2"]) == 2

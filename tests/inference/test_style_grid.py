@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.errors import ConfigError, StyleError
-from brushwork.core.inference import Stylizer
+from brushwork.core.inference import Controls, Stylizer
 from brushwork.core.inference import style_grid as module
-from brushwork.core.inference.style_grid import GridColumn, named_columns, numbers, style_grid, value_rows
+from brushwork.core.inference.style_grid import GridColumn, named_columns, numbers, stroke_rows, style_grid, value_rows
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def test_every_cell_is_the_painting_of_its_labels(conditional, drawn):
     assert steps == [(i, 4, (3, 24, 32)) for i in range(1, 5)]
     assert grid.width > 3 * 64
     assert grid.height > 2 * 64
+
+
+def test_rows_of_stroke_sizes(conditional, drawn):
+    stylizer, photo = Stylizer(conditional, "cpu"), torch.rand(1, 3, 24, 32)
+    style_grid(stylizer, photo, named_columns(conditional, ("dots",)), stroke_rows((0.5, 2)), cell_px=32, strength=0.7)
+    assert drawn["row_labels"] == ["stroke size 0.5", "stroke size 2"]
+    for row, size in zip(drawn["rows"], (0.5, 2), strict=True):
+        assert torch.equal(row[1], stylizer(photo, "dots", 0.7, controls=Controls(stroke_size=size)))
 
 
 def test_style_pictures_stand_above_their_column(any_style, drawn):

@@ -51,6 +51,19 @@ def test_grid_of_named_styles(node, hosted, host):
     assert host.previews
 
 
+def test_a_row_for_each_stroke_size(node, hosted):
+    execute = node("style_grid", "StyleGrid").execute
+    photo = image()
+    (grid,) = execute(hosted["conditional"], photo, **{**GRID, "stroke_sizes": "0.5, 1, 2"}).args
+    (same,) = execute(hosted["conditional"], photo, **{**GRID, "stroke_sizes": " "}).args
+    (plain,) = execute(hosted["conditional"], photo, **GRID).args
+    assert torch.equal(same, plain)
+    rows = len(GRID["strengths"].split(","))
+    assert grid.shape[1] - plain.shape[1] == (3 - rows) * 38
+    with pytest.raises(ConfigError, match="stroke size"):
+        execute(hosted["conditional"], photo, **{**GRID, "stroke_sizes": "9"})
+
+
 def test_grid_of_pictures(node, hosted):
     execute = node("style_grid", "StyleGrid").execute
     with pytest.raises(StyleError, match="style_images"):

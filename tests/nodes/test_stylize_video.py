@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from brushwork.core.errors import StyleError
-from brushwork.core.inference import Stylizer
+from brushwork.core.inference import Controls, Stylizer
 from brushwork.core.inference.video import VideoStylizer
 
 PLAIN = {
@@ -37,6 +37,16 @@ def test_frames_are_painted_as_core_paints_them(film, hosted, host) -> None:
     painted = film("conditional", images, style="b")
     torch.testing.assert_close(painted, wanted, rtol=0, atol=1e-6)
     assert host.steps[-1] == (3, 3)
+
+
+def test_controls_and_masks_of_every_frame_reach_core(film, hosted) -> None:
+    images = torch.rand(1, 40, 48, 3).repeat(2, 1, 1, 1)
+    places = torch.stack([torch.zeros(40, 48), torch.ones(40, 48)])
+    painted = film("conditional", images, blend=0.0, smooth=0.0, strength_map=places, stroke_size=2.0)
+    assert torch.equal(painted[:1], images[:1])
+    stylizer = Stylizer(hosted["conditional"].model, "cpu", "exact")
+    wanted = stylizer(images[:1].movedim(-1, 1), controls=Controls(stroke_size=2.0)).movedim(1, -1)
+    torch.testing.assert_close(painted[1:], wanted, rtol=0, atol=1e-6)
 
 
 def test_an_interrupt_ends_the_run(film, host, interrupted) -> None:

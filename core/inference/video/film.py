@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...color import ColorMode
 from ...style_model import StyleSelection
+from ..controls import NEUTRAL, Controls
 from .keyframes import StyleCurve
 from .stylizer import VideoStylizer
 
@@ -24,6 +25,7 @@ class FilmPainter:
         first: What a keyframe without a style means.
         mask: Where to paint, the same in all frames.
         preserve_color: See core/color.py.
+        controls: Of every frame.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class FilmPainter:
         first: StyleSelection = None,
         mask: Tensor | None = None,
         preserve_color: ColorMode = "none",
+        controls: Controls = NEUTRAL,
     ) -> None:
         self.video, self.style, self.strength = video, style, strength
         self.curve, self.selection = curve, selection or dict
         self.first, self.mask = first, mask
         self.preserve_color: ColorMode = preserve_color
+        self.controls = controls
 
     def __call__(self, frame: Tensor, index: int) -> Tensor:
         """Paint the next frame (1, 3, H, W), number `index` from 0."""
@@ -49,7 +53,9 @@ class FilmPainter:
         if self.curve is not None:
             weights, strength = self.curve.at(index)
             style = self.selection(weights) if weights else self.first
-        return self.video(frame, style, strength, mask=self.mask, preserve_color=self.preserve_color)
+        return self.video(
+            frame, style, strength, mask=self.mask, preserve_color=self.preserve_color, controls=self.controls
+        )
 
     def state_dict(self) -> dict[str, Tensor]:
         """The VideoStylizer's."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,11 @@ from ...color import ColorMode
 from ...images import check_image, resize_image, split_alpha
 from ...masks import check_mask, composite, resize_mask
 from ...style_model import StyleLayer, StyleSelection
-from ..strength import blend_weight, check_strength
+from ..controls import NEUTRAL, Controls
+from ..light import Light
+from ..strength import Strength, blend_weight, check_strength
+from ..stroke import relative_stroke
+from ..stroke_styles import with_stroke_size
 from ..stylizer import Stylizer
 from .anchor import CELL_PX, Anchor
 from .blend import blend_paint
@@ -74,6 +80,7 @@ class VideoStylizer:
         *,
         mask: Tensor | None = None,
         preserve_color: ColorMode = "none",
+        controls: Controls = NEUTRAL,
     ) -> Tensor:
         """Paint the next frame.
 
@@ -83,6 +90,7 @@ class VideoStylizer:
             strength: 0..1.
             mask: Where to paint, of this frame.
             preserve_color: See core/color.py.
+            controls: As `Stylizer` takes them; masks and palettes in it of this frame.
 
         Returns:
             New tensor of the frame's shape, dtype and device, 0..1.
@@ -90,23 +98,32 @@ class VideoStylizer:
         Raises:
             ImageError, StyleError, ConfigError: As `Stylizer`.
         """
+        if controls.encoding == "linear":
+            light = Light(frame)
+            shown = replace(controls, encoding="srgb")
+            return light.back(
+                self(light.shown, style, strength, mask=mask, preserve_color=preserve_color, controls=shown)
+            )
         frame = check_image(frame, "frame", channels=(3, 4))
         strength = check_strength(strength)
         if not self.options.active or strength == 0:
             self.reset()
-            return self.stylizer(frame, style, strength, mask=mask, preserve_color=preserve_color)
+            return self.stylizer(frame, style, strength, mask=mask, preserve_color=preserve_color, controls=controls)
         photo = _small(split_alpha(frame)[0].to(self.stylizer.device, torch.float32))
         before = self._photo
         if before is not None and (before.shape != photo.shape or cut_score(before, photo) > self.options.cut):
             self.cuts += 1
             self.reset()
         motion = self._motion(photo, *frame.shape[-2:]) if self.options.blend else None
-        painted = self._paint(frame, style, strength, mask, preserve_color)
+        painted = self._paint(frame, style, strength, mask, preserve_color, controls)
         if self.options.blend:
             rgb, _ = split_alpha(painted)
             if motion is not None and self._painting is not None:
                 back, trust = motion
-                share = trust * (self.options.blend * blend_weight(strength, inner=True))
+                here: Strength = strength
+                if controls.strength_map is not None:
+                    here = strength * resize_mask(check_mask(controls.strength_map).to(trust), *frame.shape[-2:])
+                share = trust * (self.options.blend * blend_weight(here, inner=True))
                 if mask is not None:
                     share = share * resize_mask(check_mask(mask).to(share), *frame.shape[-2:])
                 past = warp(self._painting, back, mode="bicubic").clamp(0, 1)
@@ -133,21 +150,50 @@ class VideoStylizer:
         return back, forth
 
     def _paint(
-        self, frame: Tensor, style: StyleSelection, strength: float, mask: Tensor | None, preserve_color: ColorMode
+        self,
+        frame: Tensor,
+        style: StyleSelection,
+        strength: float,
+        mask: Tensor | None,
+        preserve_color: ColorMode,
+        controls: Controls,
     ) -> Tensor:
         """One frame, its statistics smoothed, the network's grid where the anchor wants it."""
         smoothed = self._statistics.frame() if self.options.smooth else contextlib.nullcontext()
-        # masks of styles belong to the frame as it is, and mirroring needs more pixels than it adds
-        anchored = self.options.blend > 0 and not _by_place(style) and min(frame.shape[-2:]) > CELL_PX
+        cell = self._cell(style, controls, *frame.shape[-2:])
+        # masks of styles belong to the frame as it is, a picture that repeats has no edge to add to, and mirroring
+        # needs more pixels than it adds
+        free = controls.wrap == "none" and not _by_place(style) and min(frame.shape[-2:]) > math.ceil(cell)
         with smoothed:
-            if not anchored:
-                return self.stylizer(frame, style, strength, mask=mask, preserve_color=preserve_color)
-            wide = self.stylizer(self._anchor.pad(frame), style, strength, preserve_color=preserve_color)
-        painted = self._anchor.crop(wide).contiguous()
+            if not free or self.options.blend == 0:
+                return self.stylizer(
+                    frame, style, strength, mask=mask, preserve_color=preserve_color, controls=controls
+                )
+            wide = self._anchor.pad(frame, cell)
+            wide_controls = self._padded(controls, frame, wide, cell)
+            wide = self.stylizer(wide, style, strength, preserve_color=preserve_color, controls=wide_controls)
+        painted = self._anchor.crop(wide, cell).contiguous()
         if mask is None:
             return painted
         where = resize_mask(check_mask(mask).to(painted), *frame.shape[-2:])
         return composite(frame, painted, where)
+
+    def _cell(self, style: StyleSelection, controls: Controls, height: int, width: int) -> float:
+        """Side of the network's cell in pixels of the frame: of the coarsest picture that it paints."""
+        stroke = 1.0
+        if controls.stroke_size != 1:
+            _, stroke = with_stroke_size(self.stylizer.model, style, controls.stroke_size)
+        return max(1.0, CELL_PX * relative_stroke(stroke, controls.stroke_reference_px, height, width))
+
+    def _padded(self, controls: Controls, frame: Tensor, wide: Tensor, cell: float) -> Controls:
+        """The controls for a frame with rows and columns added."""
+        places, reference = controls.strength_map, controls.stroke_reference_px
+        if places is not None:
+            fitted = resize_mask(check_mask(places).to(frame.device, torch.float32), *frame.shape[-2:])
+            places = self._anchor.pad(fitted, cell)
+        if reference is not None:
+            reference = round(reference * max(wide.shape[-2:]) / max(frame.shape[-2:]))
+        return replace(controls, strength_map=places, stroke_reference_px=reference)
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the next frame depends on, as tensors by name; on the Stylizer's device."""

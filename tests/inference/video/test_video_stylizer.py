@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from brushwork.core.architectures import build_network
 from brushwork.core.architectures._statistics import painting_pass
+from brushwork.core.color.lab import linear_to_srgb, srgb_to_linear
 from brushwork.core.errors import ConfigError
-from brushwork.core.inference import StyleLayer, Stylizer
+from brushwork.core.inference import Controls, StyleLayer, Stylizer
 from brushwork.core.inference.video import FilmPainter, Keyframe, StyleCurve, TemporalOptions, VideoStylizer, blend
 from brushwork.core.inference.video.anchor import Anchor
 from brushwork.core.inference.video.blend import blend_paint
@@ -186,6 +187,48 @@ def test_alpha_and_masks_are_kept(painter, scene) -> None:
         assert (painted[:, :3, :, 56:] - frame[:, :3, :, 56:]).abs().mean() > 0.02
 
 
+def test_controls_reach_every_frame(painter, scene) -> None:
+    """Where nothing is blended each frame is what the Stylizer makes of it."""
+    controls = Controls(stroke_size=2, fine_strength=0.5, color_amount=0.4, palette=texture(9)[None])
+    video = VideoStylizer(painter, NEUTRAL)
+    for t in range(2):
+        wanted = painter(scene.frame(t), None, 0.8, preserve_color="lab", controls=controls)
+        assert torch.equal(video(scene.frame(t), None, 0.8, preserve_color="lab", controls=controls), wanted)
+
+
+def test_neutral_controls_change_no_bit_of_a_film(painter, scene) -> None:
+    plain, told = VideoStylizer(painter), VideoStylizer(painter)
+    for t in range(3):
+        assert torch.equal(plain(scene.frame(t)), told(scene.frame(t), controls=Controls()))
+
+
+def test_a_strength_map_keeps_its_places_in_blended_films(painter, scene) -> None:
+    places = torch.ones(72, 96)
+    places[:, :48] = 0
+    video = VideoStylizer(painter)
+    for t in range(3):
+        frame = scene.frame(t)
+        painted = video(frame, controls=Controls(strength_map=places))
+        torch.testing.assert_close(painted[..., :48], frame[..., :48], rtol=0, atol=1e-6)
+        assert (painted[..., 48:] - frame[..., 48:]).abs().mean() > 0.02
+
+
+def test_strokes_of_a_preview_survive_the_added_rows(painter, scene) -> None:
+    """A reference of the frame's own size means strokes as they are, although rows and columns are added."""
+    plain, told = VideoStylizer(painter), VideoStylizer(painter)
+    controls = Controls(stroke_reference_px=96)
+    for t in range(2):
+        assert torch.equal(plain(scene.frame(t)), told(scene.frame(t), controls=controls))
+
+
+def test_linear_light_is_painted_as_display_values(painter, scene) -> None:
+    shown, light = VideoStylizer(painter), VideoStylizer(painter)
+    for t in range(2):
+        frame = scene.frame(t)
+        linear = light(srgb_to_linear(frame), controls=Controls(encoding="linear"))
+        torch.testing.assert_close(linear_to_srgb(linear), shown(frame), rtol=0, atol=1e-4)
+
+
 def test_a_change_of_size_is_a_cut(painter) -> None:
     video = VideoStylizer(painter)
     video(torch.rand(1, 3, 40, 40))
@@ -216,7 +259,8 @@ def test_blending_in_strips_is_blending_the_whole(monkeypatch) -> None:
     torch.testing.assert_close(blend_paint(fresh, past, share), whole, rtol=0, atol=1e-6)
 
 
-def test_the_anchor_holds_the_cells_on_the_scene() -> None:
+@pytest.mark.parametrize("cell", [4, 8, 2])
+def test_the_anchor_holds_the_cells_on_the_scene(cell) -> None:
     """A pan of whole pixels is painted in the same strokes: what the network sees is the same up to the border."""
     anchor = Anchor()
     wide = torch.rand(1, 3, 40, 80)
@@ -228,11 +272,13 @@ def test_the_anchor_holds_the_cells_on_the_scene() -> None:
         before = x
         anchor.follow(back, torch.ones(1, 1, 40, 48))
         frame = wide[..., x : x + 48]
-        padded = anchor.pad(frame)
-        assert torch.equal(anchor.crop(padded), frame)
+        padded = anchor.pad(frame, cell)
+        assert torch.equal(anchor.crop(padded, cell), frame)
         column = wide[:, :, :, 30]  # of the scene
-        found = [i for i in range(52) if torch.equal(padded[:, :, anchor._offset()[1] :, i][:, :, :40], column)]
-        places.append(found[0] % 4)
+        found = [
+            i for i in range(48 + cell) if torch.equal(padded[:, :, anchor._offset(cell)[1] :, i][:, :, :40], column)
+        ]
+        places.append(found[0] % cell)
     assert len(set(places)) == 1
 
 
