@@ -96,6 +96,13 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
         help="content loss to hold: lower keeps more of the photo, means the same for every painting (0.7)",
     )
     parser.add_argument("--statistic", choices=("gram", "mean-std", "covariance", "mrf"), default="gram")
+    parser.add_argument(
+        "--style-layers",
+        nargs="+",
+        default=[],
+        metavar="LAYER=WEIGHT",
+        help="layers of the style loss and their weights (relu1_1=1 relu2_1=1 relu3_1=1 relu4_1=1 relu5_1=1)",
+    )
     parser.add_argument("--content", choices=("perceptual", "pixel"), default="perceptual")
     parser.add_argument("--tv-weight", type=float, default=0.0, help="total variation (0)")
     parser.add_argument(
@@ -108,8 +115,12 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
 
 def style_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of TrainArgs that `add-style` has too."""
+    from ..trainers.layer_weights import parse_layer_weights
+
+    layers = parse_layer_weights(args.style_layers)
     return {
         **run_options(args, shard),
+        **({"style_layers": layers} if layers else {}),
         "styles": tuple(args.style),
         "encoder": find_encoders(args.encoder),
         "style_size_px": args.style_size,

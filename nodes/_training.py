@@ -118,8 +118,10 @@ def _arguments(
     widgets: Mapping[str, Any], job: Job, out: Path, photos: Path, styles: Sequence[Path], encoder: Path
 ) -> TrainArgs:
     """The widgets in the trainer's own words."""
+    from ..trainers.layer_weights import parse_layer_weights
     from ..trainers.session import bf16_is_fast
 
+    layers = parse_layer_weights(widgets.get("style_layers", "").replace(",", " ").split())
     steps, device = widgets["steps"] or None, _host.torch_device()
     return TrainArgs(
         method=widgets["method"],
@@ -140,6 +142,7 @@ def _arguments(
         seed=widgets["training_seed"],
         device=str(device),
         bf16=bf16_is_fast(device),
+        **({"style_layers": layers} if layers else {}),
         **job.options,
     )
 

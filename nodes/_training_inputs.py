@@ -171,6 +171,20 @@ def advanced_inputs(learning_rate: float = TrainArgs.learning_rate) -> list[io.I
     ]
 
 
+def style_layers_input() -> io.Input:
+    """Loss weights layer by layer."""
+    return io.String.Input(
+        "style_layers",
+        default="",
+        optional=True,
+        advanced=True,
+        tooltip=(
+            "Layers of the style loss and their weights, as in relu1_1=1 relu3_1=2. Shallow layers are colours and "
+            "grain, deep ones motifs. Empty: relu1_1 to relu5_1 alike."
+        ),
+    )
+
+
 def training_outputs() -> list[io.Output]:
     """What a training gives."""
     return [

@@ -36,6 +36,7 @@ class AddStyle(io.ComfyNode):
                 ),
                 *_training_inputs.learning_inputs("my-styles"),
                 *_training_inputs.advanced_inputs(learning_rate=0.01),
+                _training_inputs.style_layers_input(),
             ],
             outputs=_training_inputs.training_outputs(),
             hidden=[io.Hidden.unique_id],

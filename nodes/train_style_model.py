@@ -89,6 +89,7 @@ class TrainStyleModel(io.ComfyNode):
                         "one another; cin-starter suits them all."
                     ),
                 ),
+                _training_inputs.style_layers_input(),
             ],
             outputs=_training_inputs.training_outputs(),
             hidden=[io.Hidden.unique_id],
