@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
@@ -29,6 +30,8 @@ ROOT = HERE.parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SCENARIO_S = 400
 OPENS_MS = 300
+EMPTY_TAB_MS = 40
+"""What ComfyUI takes to open a tab with nothing in it, on an idle machine."""
 FIRST_PAINTING_S = 10
 MANY = 500
 
@@ -134,9 +137,19 @@ def test_the_tab_opens_at_once_with_five_hundred_styles(server, drive, five_hund
     assert int(seen["count"].split(":")[1]) > MANY
     assert seen["in_page"] < 60, "rows out of view are in the page"
     assert seen["last"][0] == seen["last"][1], "End goes to the last style"
-    assert sorted(seen["times"])[2] < OPENS_MS, seen["times"]
-    print("opened in ms:", [round(t) for t in seen["times"]], "list from the server in s:", round(seen["list_s"], 3))
+    times, empty = seen["times"], seen["empty_times"]
+    print("opened in ms:", [round(one) for one in times], "a tab with nothing in it:", [round(one) for one in empty])
+    print("list from the server in s:", round(seen["list_s"], 3))
+    busy = max(1.0, statistics.median(empty) / EMPTY_TAB_MS)  # on a busy machine even nothing takes long
+    assert statistics.median(times) < OPENS_MS * busy
     assert seen["complaints"] == []
+
+
+def widgets() -> list[str]:
+    """What a saved CIN Style Mix has values for."""
+    golden = json.loads((HERE.parent / "nodes" / "node_schemas.json").read_text(encoding="utf-8"))
+    slots = [*golden["BrushworkCINStyleMix"]["required"], *golden["BrushworkCINStyleMix"]["optional"]]
+    return [slot["name"] for slot in slots if slot["type"] in ("FLOAT", "INT", "STRING", "BOOLEAN", "COMBO")]
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "nodes2"])
@@ -150,7 +163,7 @@ def test_pickers_and_pad_in_every_canvas_and_palette(server, drive, palette: str
     assert not seen["moved"], "dragging the point has dragged the node"
     assert seen["spoken"].startswith("The Starry Night 19 %"), seen["spoken"]
     assert seen["saved"][:4] == [1, "none", "auto", corners]
-    assert len(seen["saved"]) == 6, "the pad itself is saved, which would shift the widgets of later versions"
+    assert len(seen["saved"]) == len(widgets()), "the pad itself is saved, which would shift later versions' widgets"
     painting(server, seen["entry"])
     assert seen["loader"]["model"] == "tiny-conditional_transformer_net.safetensors"
     assert seen["complaints"] == []
@@ -254,4 +267,16 @@ def test_a_failing_node_says_what_to_do_and_the_page_goes_on(server, drive) -> N
         assert advice[name] in toast, f"{name}: what to do is missing"
     assert not list((server.models / "mine").glob("full*"))
     painting(server, seen["entry"])
+    assert seen["complaints"] == []
+
+
+def test_blueprints_are_found_and_paint(server, drive) -> None:
+    names = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
+    assert len(names) == 2
+    seen = drive(server, "blueprints", names=names)
+    photo = np.asarray(Image.open(ROOT / "assets" / "samples" / "chelsea.jpg").convert("RGB")).astype(float)
+    for name in names:
+        painted = painting(server, seen["entries"][name])
+        assert painted.shape == photo.shape
+        assert np.abs(painted - photo).mean() > 10, f"{name} has painted nothing"
     assert seen["complaints"] == []

@@ -72,6 +72,8 @@ def showcase(model: StyleModel, photos: dict, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def writable_hub(hub, monkeypatch: pytest.MonkeyPatch):
     """The local Hub, and the owner's token; over LFS, since Xet's servers cannot be stood in for."""
+    # huggingface_hub 0.24 checks cards at this constant, which in a process of its own HF_ENDPOINT sets
+    monkeypatch.setattr("huggingface_hub.hf_api.ENDPOINT", hub.endpoint, raising=False)
     monkeypatch.setenv("HF_TOKEN", OWNER)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True, raising=False)
     return hub

@@ -90,7 +90,9 @@ def test_every_node_has_help(schemas: dict) -> None:
             assert f"`{slot.name}`" in page, f"{schema.node_id}.md does not explain `{slot.name}`"
         assert schema.display_name in listed
         assert "**Recipe" in page, f"{schema.node_id}.md has no recipe"
-        for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", page):  # relative to /extensions/<pack>/docs/
+        pictures = re.findall(r"!\[[^]]{20,}\]\(([^)]+)\)", page)  # relative to /extensions/<pack>/docs/
+        assert pictures, f"{schema.node_id}.md has no picture, or no words for those who do not see it"
+        for picture in pictures:
             assert (pages / picture).stat().st_size < 40_000, f"{picture} is too large for a help page"
     shown = {
         picture for page in pages.glob("*.md") for picture in re.findall(r"\((images/[^)]+)\)", page.read_text("utf-8"))
