@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,20 +33,35 @@ def test_the_registrys_fields() -> None:
     assert comfy["DisplayName"]
     assert comfy["PublisherId"]
     assert re.fullmatch(r">=\d+\.\d+\.\d+", comfy["requires-comfyui"])
-    assert PROJECT["project"]["urls"]["Repository"].startswith("https://")
 
 
-@pytest.mark.parametrize(("key", "shape"), [("Icon", (1, 1)), ("Banner", (21, 9))])
-def test_icon_and_banner_are_in_the_tree_in_the_registrys_shape(key: str, shape: tuple[int, int]) -> None:
-    address = PROJECT["tool"]["comfy"][key]
-    base = PROJECT["project"]["urls"]["Repository"].replace("github.com", "raw.githubusercontent.com")
-    assert address.startswith(f"{base}/main/")
-    path = ROOT / address.removeprefix(f"{base}/main/")
+@pytest.mark.parametrize(("key", "name", "shape"), [("Icon", "icon.png", (1, 1)), ("Banner", "banner.jpg", (21, 9))])
+def test_icon_and_banner_are_in_the_tree_in_the_registrys_shape(key: str, name: str, shape: tuple[int, int]) -> None:
+    path = ROOT / "assets" / name
     assert path.stat().st_size < 200_000
     with Image.open(path) as image:
         width, height = image.size
     assert width * shape[1] == height * shape[0]
     assert height <= 800
+    assert f'{key} = \\"$raw/{name}' in (ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8")
+
+
+def test_publishing_adds_where_it_lives_and_the_project_claims_no_address(tmp_path: Path) -> None:
+    """The workflow's own lines, run on a copy: what they append must land in the right tables."""
+    assert "urls" not in PROJECT["project"]
+    workflow = (ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8")
+    lines = workflow.partition("say where it comes from\n")[2].partition("      - if:")[0].splitlines()[1:]
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    environment = {**os.environ, "GITHUB_REPOSITORY": "some/where"}
+    if shutil.which("bash") is None:
+        pytest.skip("no bash")
+    subprocess.run(["bash", "-ec", "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
+    published = tomllib.loads((tmp_path / "pyproject.toml").read_text(encoding="utf-8"))
+    assert published["project"]["urls"] == {"Repository": "https://github.com/some/where"}
+    base = "https://raw.githubusercontent.com/some/where/main/assets"
+    assert published["tool"]["comfy"]["Icon"] == f"{base}/icon.png"
+    assert published["tool"]["comfy"]["Banner"] == f"{base}/banner.jpg"
+    assert {key: published["tool"]["comfy"][key] for key in PROJECT["tool"]["comfy"]} == PROJECT["tool"]["comfy"]
 
 
 @pytest.mark.parametrize("path", [*SHIPPED, ROOT / "__init__.py"], ids=lambda path: path.stem)

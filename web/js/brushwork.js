@@ -1,4 +1,4 @@
-// What ComfyUI's page gets from this pack: the style browser, faces of nodes, settings, commands, badges.
+// What ComfyUI's page gets from this pack: the style browser, faces of nodes, settings, commands.
 import { app } from "../../../scripts/app.js";
 import { followServer, loadStyles } from "./catalogue.js";
 import { addFace, drawAll } from "./node_widgets.js";
@@ -8,7 +8,6 @@ import { showError, tellNodeErrors } from "./server.js";
 import { t } from "./strings.js";
 
 const TAB = "brushwork-styles";
-const HOME = "https://github.com/brushwork/comfyui-brushwork";
 
 let takeApart;
 
@@ -47,7 +46,6 @@ app.registerExtension({
   ],
   keybindings: [{ combo: { key: "b", alt: true }, commandId: "Brushwork.OpenStyles" }],
   menuCommands: [{ path: ["Extensions", "Brushwork"], commands: ["Brushwork.OpenStyles", "Brushwork.RefreshStyles"] }],
-  aboutPageBadges: [{ label: "Brushwork", url: HOME, icon: "pi pi-palette" }],
   setup() {
     app.extensionManager.registerSidebarTab(tab());
     followServer();
