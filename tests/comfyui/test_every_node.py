@@ -24,6 +24,7 @@ PAINTERS = {
     "BrushworkCoMatchStylize": ("tiny-msg_net.safetensors", {"style_images.style_image0": ["style", 0]}),
     "BrushworkCINStyleMix": ("tiny-conditional_transformer_net.safetensors", {"layers.layer0": ["layer", 0]}),
     "BrushworkPreserveColor": ("", {"painting": ["photos", 0], "original": ["style", 0]}),
+    "BrushworkStylizeVideo": ("tiny-conditional_transformer_net.safetensors", {"images": ["photos", 0]}),
 }
 """Node → its model, and what is wired in beside the photos."""
 
@@ -66,6 +67,8 @@ def graph(server, node: str, width: int, height: int, *, batch: int, alpha: bool
     elif listed:
         prompt["photos"] = {"class_type": "RebatchImages", "inputs": {"images": ["plain", 0], "batch_size": 1}}
     inputs = {**defaults(server, node), "image": ["photos", 0], "style_model": ["load", 0], **wires}
+    if "images" in wires:
+        del inputs["image"]
     if node == "BrushworkPreserveColor":
         inputs = {**defaults(server, node), **wires}
     elif mask:
@@ -117,10 +120,12 @@ def test_every_node_that_takes_a_picture_is_tested() -> None:
     painters = {
         name
         for name, schema in golden.items()
-        if any(slot["name"] in ("image", "painting") and slot["type"] == "IMAGE" for slot in schema["required"])
+        if any(
+            slot["name"] in ("image", "images", "painting") and slot["type"] == "IMAGE" for slot in schema["required"]
+        )
         and any(output["type"] == "IMAGE" for output in schema["outputs"])
     }
-    assert painters - ELSEWHERE == set(PAINTERS)
+    assert painters - set(LOOKERS) == set(PAINTERS)
 
 
 LOOKERS = {
@@ -129,8 +134,6 @@ LOOKERS = {
     "BrushworkReconstructFeatures": {"image": ["photos", 0], "steps": 2, "size": 64},
 }
 """Nodes whose picture has a size of its own."""
-
-ELSEWHERE = {"BrushworkStylizeVideo", *LOOKERS}
 
 
 @pytest.mark.parametrize("node", LOOKERS)
