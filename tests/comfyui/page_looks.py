@@ -26,6 +26,7 @@ def opening(page: Session, values: dict) -> dict:
     )
     page.page.wait_for_timeout(2000)  # the list is fetched while the page is idle
     times: dict[str, list[float]] = {"probe": [], "brushwork-styles": []}
+    told, in_page = "", 0
     for _ in range(values["times"]):
         for name, shown, count in (("probe", ".probe", 1), ("brushwork-styles", ".bw-browser .bw-card", 6)):
             button = f".{name}-tab-button"

@@ -114,9 +114,9 @@ def test_the_manager_can_read_the_node_and_the_node_is_thin(path: Path) -> None:
     assert len(statements) < 30
 
 
-def test_a_broken_node_does_not_take_the_others_away(host, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_node_does_not_take_the_others_away(host, caplog, monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = importlib.import_module("brushwork.nodes")
-    nodes.NODES = {"no_such_module": "Nothing", **nodes.NODES}
+    monkeypatch.setattr(nodes, "NODES", {"no_such_module": "Nothing", **nodes.NODES})
     extension = nodes.BrushworkExtension()
     found = asyncio.run(extension.get_node_list())
     assert len(found) == len(nodes.NODES) - 1
