@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures._mixing import need_style
 from ...architectures.adain import ADAIN_EPS, AdaINNet
-from .affine import Affine, BlendedAffine, Scaling
+from .affine import Affine, BlendedAffine, Scaling, precise
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
 from .encoder import Encoder, tap
 from .moments import Moments
@@ -100,10 +100,10 @@ class AdaINProgram:
     ) -> Affine:
         """AdaIN (eq. 8) and α (eq. 14) as one scale and shift: of the mixed styles, or by place."""
         if places is None:
-            means, deviations = (code.weights.double() @ part.double() for part in code.features)  # (1, C)
+            means, deviations = (precise(code.weights) @ precise(part) for part in code.features)  # (1, C)
         else:
             means, deviations = places.features  # (K, C)
-        scaling = Scaling(deviations.double(), means.double(), ADAIN_EPS, correction=1)
+        scaling = Scaling(precise(deviations), precise(means), ADAIN_EPS, correction=1)
         statistics = [moments.statistics(ADAIN_EPS, 1).smoothed() for moments in measured]
         statistics = statistics * len(means) if len(statistics) == 1 else statistics
         each = [scaling.of(k, *own) for k, own in enumerate(statistics)]

@@ -16,6 +16,11 @@ MapRows = Callable[[int, int], Tensor]
 """(first row, rows) → the shares of K styles there, (rows · W, K), float32 or better."""
 
 
+def precise(values: Tensor) -> Tensor:
+    """In float64: on the device, unless it is one that has none."""
+    return values.cpu().double() if values.device.type == "mps" else values.double()
+
+
 class Affine:
     """y = scale · x + shift.
 
@@ -31,6 +36,8 @@ class Affine:
 
     def values(self, block: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Scale and shift of a block (1, C, r, W) that begins at row `first`, broadcastable to it."""
+        if self.scale.device != block.device:
+            self.scale, self.shift = self.scale.to(block.device), self.shift.to(block.device)
         return self.scale, self.shift
 
     def write(self, block: Tensor, out: Tensor, first: int) -> None:
@@ -75,7 +82,8 @@ class BlendedAffine(Affine):
     def values(self, block: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """The blend at every pixel of the block, valid until the next call."""
         _, channels, rows, width = block.shape
-        maps = self.maps(first, rows).to(self.dtype)
+        maps = self.maps(first, rows).to(block.device, self.dtype)
+        self._both = self._both.to(block.device)
         if self._blended is None or len(self._blended) != len(maps):
             self._blended = maps.new_empty(len(maps), 2 * channels)
         torch.mm(maps, self._both, out=self._blended)
@@ -106,7 +114,7 @@ class Scaling(NamedTuple):
 
 def scaling_of(norm: InstanceNorm | ConditionalInstanceNorm, styles: Tensor | None) -> Scaling:
     """γ and β of a layer for K styles or mixes of styles, weights (K, S)."""
-    gamma, beta = norm.weight.detach().double(), norm.bias.detach().double()
+    gamma, beta = precise(norm.weight.detach()), precise(norm.bias.detach())
     if isinstance(norm, ConditionalInstanceNorm):
         if styles is None:
             raise TypeError("conditional instance normalization needs style weights")
@@ -116,6 +124,6 @@ def scaling_of(norm: InstanceNorm | ConditionalInstanceNorm, styles: Tensor | No
 
 def of_training_set(norm: BatchNorm, dtype: torch.dtype) -> Affine:
     """Batch normalization brings its own statistics."""
-    mean, variance = (cast("Tensor", values).double() for values in (norm.running_mean, norm.running_var))
-    scale = norm.weight.double() * (variance + norm.eps).rsqrt()
-    return Affine(scale, norm.bias.double() - mean * scale, dtype)
+    mean, variance = (precise(cast("Tensor", values)) for values in (norm.running_mean, norm.running_var))
+    scale = precise(norm.weight.detach()) * (variance + norm.eps).rsqrt()
+    return Affine(scale, precise(norm.bias.detach()) - mean * scale, dtype)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from ...architectures._layers import Conv2d
 from ...architectures.vgg import VGGFeatures
+from .affine import precise
 from .convolution import Convolution
 from .moments import Moments
 from .rows import Rows, Write, as_rows, relu
@@ -32,7 +33,7 @@ class Encoder:
         self.layers: dict[str, tuple[Convolution, bool]] = {}
         """By name: convolution, and whether a pooling goes before."""
         for name in network.names:
-            conv = cast("nn.Conv2d", network.get_submodule("conv" + name[4:]))
+            conv = cast("Conv2d", network.get_submodule("conv" + name[4:]))
             if network.config.input_conv and name == network.names[0]:
                 if network.config.padding == "zero":  # zeros around what that convolution gives
                     self.colours = Convolution(network.conv0, dtype, centre=False)
@@ -106,12 +107,14 @@ def tap(moments: Moments, store: RowStore | None) -> Tap:
     return through
 
 
-def _joined(colours: nn.Conv2d, conv: nn.Conv2d) -> nn.Conv2d:
+def _joined(colours: nn.Conv2d, conv: Conv2d) -> Conv2d:
     """A 1×1 convolution and the one behind it as one; mirrored borders do not tell them apart. Both have a bias."""
-    joined = copy.deepcopy(conv).double()
-    (before, shift), (weight, bias) = ([p.detach().double() for p in part.parameters()] for part in (colours, joined))
-    joined.weight = nn.Parameter(torch.einsum("oikl,ij->ojkl", weight, before[:, :, 0, 0]), requires_grad=False)
-    joined.bias = nn.Parameter(bias + torch.einsum("oikl,i->o", weight, shift), requires_grad=False)
+    with torch.device("meta"):
+        joined = Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size[0], padding_mode=conv.pad_with)
+    (before, shift), (weight, bias) = ([precise(p.detach()) for p in part.parameters()] for part in (colours, conv))
+    weight_of_both, bias_of_both = torch.einsum("oikl,ij->ojkl", weight, before[:, :, 0, 0]), weight.sum((2, 3)) @ shift
+    joined.weight = nn.Parameter(weight_of_both.to(conv.weight.device), requires_grad=False)
+    joined.bias = nn.Parameter((bias + bias_of_both).to(conv.weight.device), requires_grad=False)
     return joined
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .affine import MapRows
+from .affine import MapRows, precise
 from .rows import block_rows
 
 
@@ -44,11 +44,11 @@ class Maps:
 
     @property
     def shares(self) -> Tensor:
-        """Of the whole picture, (K,) or (K + 1,), float64, on the CPU; roughly, where masks and α differ in size."""
-        masks = self.masks.mean((1, 2)).cpu().double()
+        """Of the whole picture, (K,) or (K + 1,), float64; roughly, where masks and α differ in size."""
+        masks = precise(self.masks.mean((1, 2)))
         if self.alpha is None:
             return masks
-        alpha = self.alpha.float().mean((1, 2)).cpu().double()
+        alpha = precise(self.alpha.float().mean((1, 2)))
         return torch.cat((masks * alpha, 1 - alpha))
 
     def at(self, height: int, width: int) -> MapRows:

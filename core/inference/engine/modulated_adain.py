@@ -19,7 +19,7 @@ from ...architectures import StyleCode, StyleNetwork
 from ...architectures._mixing import need_style
 from ...architectures.adain import ADAIN_EPS
 from ...architectures.modulated_adain import ModulatedAdaINNet, ModulatedBlock, Stage
-from .affine import Scaling
+from .affine import Scaling, precise
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
 from .convolution import Stage as Step
 from .encoder import Encoder, Tap, tap
@@ -180,7 +180,7 @@ class ModulatedAdaINProgram:
             norms: Of the run; None: of one style everywhere.
         """
         run = replace(run, norms=norms or OwnNorms())
-        mean, deviation, modulation = (part.double() for part in codes)
+        mean, deviation, modulation = (precise(part) for part in codes)
         scales, shifts = modulation.chunk(2, dim=1)
         used = 0
 

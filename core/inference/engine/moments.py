@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...architectures._field import SMALLEST_REGION
 from ...architectures._statistics import active_hook
-from .affine import MapRows
+from .affine import MapRows, precise
 
 
 class Statistics(NamedTuple):
@@ -43,7 +43,11 @@ class Moments:
 
     def add(self, block: Tensor) -> None:
         """Take in the next block (1, C, r, W), channels_last."""
-        mean, variance = torch.batch_norm_update_stats(block, None, None, 0.0)
+        if block.device.type in ("cpu", "cuda"):
+            mean, variance = torch.batch_norm_update_stats(block, None, None, 0.0)
+        else:
+            work = block.to(torch.promote_types(block.dtype, torch.float32))
+            variance, mean = torch.var_mean(work, dim=(0, 2, 3), correction=0)
         self._counts.append(block.shape[2] * block.shape[3])
         self._means.append(mean)
         self._variances.append(variance)
@@ -55,18 +59,18 @@ class Moments:
 
     @property
     def mean(self) -> Tensor:
-        """(C,), float64, on the CPU."""
-        return self._shares() @ torch.stack(self._means).cpu().double()
+        """(C,), float64."""
+        return self._shares() @ precise(torch.stack(self._means))
 
     @property
     def variance(self) -> Tensor:
-        """(C,), biased, float64, on the CPU: within the blocks and between them."""
-        between = torch.stack(self._means).cpu().double() - self.mean
-        return self._shares() @ (torch.stack(self._variances).cpu().double() + between.square())
+        """(C,), biased, float64: within the blocks and between them."""
+        between = precise(torch.stack(self._means)) - self.mean
+        return self._shares() @ (precise(torch.stack(self._variances)) + between.square())
 
     @property
     def unbiased_variance(self) -> Tensor:
-        """(C,), with n − 1 in the denominator, float64, on the CPU."""
+        """(C,), with n − 1 in the denominator, float64."""
         return self.variance * (self.count / max(1, self.count - 1))
 
     def statistics(self, eps: float, correction: int) -> Statistics:
@@ -75,7 +79,8 @@ class Moments:
         return Statistics(self.mean, (variance + eps).rsqrt())
 
     def _shares(self) -> Tensor:
-        return torch.tensor(self._counts, dtype=torch.float64) / self.count
+        home = precise(self._means[0]).device
+        return torch.tensor(self._counts, dtype=torch.float64, device=home) / self.count
 
 
 class RegionalMoments(Moments):
@@ -101,8 +106,8 @@ class RegionalMoments(Moments):
         work = torch.promote_types(block.dtype, torch.float32)
         shares = self.maps(self._row, rows)[:, self.region].to(work)  # (r · W,)
         values = block.permute(0, 2, 3, 1).reshape(-1, block.shape[1]).to(work)
-        area = shares.sum(dtype=torch.float64)
-        mean = (shares @ values) / area.clamp_min(1e-12).to(work)
+        area = shares.sum()
+        mean = (shares @ values) / area.clamp_min(1e-12)
         self._areas.append(area)
         self._local.append(mean)
         self._spreads.append(shares @ (values - mean).square_())
@@ -110,11 +115,10 @@ class RegionalMoments(Moments):
 
     def statistics(self, eps: float, correction: int) -> Statistics:
         """μ and 1/σ, as `StyleField` takes them region by region."""
-        areas = torch.stack(self._areas).cpu()
-        area = areas.sum()
-        if area < SMALLEST_REGION:
-            return super().statistics(eps, correction)
-        local = torch.stack(self._local).cpu().double()
-        mean = areas @ local / area
-        spread = torch.stack(self._spreads).cpu().double().sum(0) + areas @ (local - mean).square()
-        return Statistics(mean, (spread / (area - correction).clamp_min(SMALLEST_REGION - correction) + eps).rsqrt())
+        areas = precise(torch.stack(self._areas))
+        area, local = areas.sum(), precise(torch.stack(self._local))
+        mean = areas @ local / area.clamp_min(SMALLEST_REGION)
+        spread = precise(torch.stack(self._spreads)).sum(0) + areas @ (local - mean).square()
+        inverse = (spread / (area - correction).clamp_min(SMALLEST_REGION - correction) + eps).rsqrt()
+        whole, known = super().statistics(eps, correction), area >= SMALLEST_REGION
+        return Statistics(torch.where(known, mean, whole.mean), torch.where(known, inverse, whole.inverse))

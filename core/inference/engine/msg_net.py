@@ -20,7 +20,7 @@ from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
 from ...architectures._mixing import need_style
 from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
-from .affine import Affine, Scaling
+from .affine import Affine, Scaling, precise
 from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution
 from .maps import Maps
 from .moments import Moments
@@ -64,7 +64,7 @@ class Steering:
     """
 
     def __init__(self, scale_shift: Tensor | None = None) -> None:
-        self.scales, self.shifts = (None, None) if scale_shift is None else scale_shift.double().chunk(2, dim=1)
+        self.scales, self.shifts = (None, None) if scale_shift is None else precise(scale_shift).chunk(2, dim=1)
         self._used = 0
 
     def next(self, channels: int) -> Scaling:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...architectures._layers import BatchNorm
-from .affine import Affine, BlendedAffine, Scaling, of_training_set
+from .affine import Affine, BlendedAffine, Scaling, of_training_set, precise
 from .convolution import Stage
 from .maps import Maps
 from .moments import Moments, RegionalMoments, Statistics
@@ -89,7 +89,7 @@ class OwnNorms:
             return of_training_set(scaling, dtype)
         assert moments is not None  # noqa: S101 - the programs measure before they normalize
         mean, inverse = moments.statistics(scaling.eps, scaling.correction)
-        added = 0.0 if bias is None else bias.cpu().double()
+        added = 0.0 if bias is None else precise(bias)
         statistics = Statistics(mean - added, inverse).smoothed()
         self.known.append(statistics)
         return Affine(*scaling.of(self.region, statistics.mean + added, statistics.inverse), dtype)
@@ -127,7 +127,7 @@ class SharedNorms:
         """See `Norms`."""
         if isinstance(scaling, BatchNorm):
             return of_training_set(scaling, dtype)
-        added = 0.0 if bias is None else bias.cpu().double()
+        added = 0.0 if bias is None else precise(bias)
         styles = enumerate(self._layers[self._done])
         self._done += 1
         of_styles = [scaling.of(k, mean + added, inverse) for k, (mean, inverse) in styles]

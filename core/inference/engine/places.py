@@ -25,7 +25,7 @@ class Places:
 
     def __init__(self, code: StyleCode, photo: tuple[int, int], picture: tuple[int, int], dtype: torch.dtype) -> None:
         masks = code.weights[0] if code.weights.ndim == 4 else code.weights[0, :, None, None]
-        used = (masks > 0).flatten(1).any(1)
+        used = used_styles(masks)
         self.masks = masks[used].float()
         """(K, h, w), convex."""
         self.alpha = code.alpha[0].float() if isinstance(code.alpha, Tensor) else None
@@ -48,6 +48,11 @@ class Places:
     def alphas(self) -> Maps | None:
         """α as one map."""
         return None if self.alpha is None else Maps(self.alpha, None, *self._sizes)
+
+
+def used_styles(masks: Tensor) -> list[int]:
+    """Whose masks (K, h, w) are not 0 everywhere."""
+    return [k for k, used in enumerate((masks > 0).flatten(1).any(1).tolist()) if used]
 
 
 def runs_by_place(finish: Callable[[Norms], Rows], maps: Maps, *, regional: bool) -> Rows:
