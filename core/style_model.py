@@ -108,6 +108,11 @@ class StyleModel:
     @torch.inference_mode()
     def paint(self, content: Tensor, code: StyleCode | None) -> Tensor:
         """Run the network on a checked image (B, 3, H, W) → (B, 3, H, W), clamped, same dtype and device."""
+        return shown(self.run(content, code), content)
+
+    @torch.inference_mode()
+    def run(self, content: Tensor, code: StyleCode | None) -> Tensor:
+        """The same as the network leaves it: float32 or better, not clamped; NaN where half precision overflowed."""
         height, width = content.shape[-2:]
         padded = pad_to_side(content, self.network.min_side)
         if code is not None and code.weights.ndim == 4:
@@ -118,8 +123,7 @@ class StyleModel:
             code = replace(code, alpha=pad_to_side(alpha, self.network.min_side))
         with painting_pass():
             out = self.network(self._to_inside(padded), code)[..., :height, :width]
-        out = self.spec.normalization.decode(out.to(content.device, torch.promote_types(out.dtype, torch.float32)))
-        return torch.nan_to_num(out, nan=0.0).clamp(0, 1).to(content.dtype)
+        return self.spec.normalization.decode(out.to(content.device, torch.promote_types(out.dtype, torch.float32)))
 
     def style_index(self, style: str | int | Tensor) -> int:
         """Index of a style by name (`ModelSpec.index_of`) or number (0-based, negative counts from the end).
@@ -222,6 +226,11 @@ class StyleModel:
 
     def _to_inside(self, image: Tensor) -> Tensor:
         return self.spec.normalization.encode(image.to(self.device, self.dtype))
+
+
+def shown(painted: Tensor, like: Tensor) -> Tensor:
+    """A picture of what a network left: finite, 0..1, in the dtype of `like`."""
+    return torch.nan_to_num(painted, nan=0.0).clamp(0, 1).to(like.dtype)
 
 
 def _place(mask: Tensor) -> Tensor | None:

@@ -16,6 +16,7 @@ from ..architectures import StyleCode
 from ..architectures._statistics import hook_wanted
 from ..errors import BrushworkError
 from ..style_model import StyleModel
+from .accelerator import Accelerator
 from .device import model_on
 from .engine import Engine, supports
 from .engine.rows import Rows
@@ -55,12 +56,14 @@ class Painter:
     ) -> None:
         self.dtype, self.max_memory = dtype, max_memory
         self.engine: Engine | None = None
+        self.elsewhere: Accelerator | None = None
         half = dtype in (torch.float16, torch.bfloat16)
         if supports(model) and device.type == "cpu":
             self.model = model_on(model, device, torch.float32 if half else dtype)
             self.engine = Engine(self.model, dtype)
         else:
-            self.model = model_on(model, device, dtype)
+            self.elsewhere = Accelerator(model, device, dtype)
+            self.model = self.elsewhere.model
         self._original, self._plain = model, None if self.engine is not None and half else self.model
 
     def paint(self, photo: Tensor, code: StyleCode | None, progress: Callable[[float], None] | None = None) -> Tensor:
@@ -76,8 +79,9 @@ class Painter:
         """
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
-        if engine is None:
-            return self.plain.paint(photo, code)
+        if self.elsewhere is not None:
+            return self.elsewhere.paint(photo, code, progress)
+        assert engine is not None  # noqa: S101 - one of the two paints
         return self._first_that_fits(
             self.plans(*photo.shape[-2:]),
             lambda plan: engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.architectures import StyleCode, build_network
-from brushwork.core.inference.engine import Engine, places, supports
+from brushwork.core.inference.engine import Engine, places, rows, supports
 from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -31,6 +31,7 @@ def card(monkeypatch):
 
     monkeypatch.setattr(torch, "batch_norm_update_stats", update_stats)
     monkeypatch.setattr(places, "used_styles", lambda masks: list(range(len(masks))))  # reads values, once
+    monkeypatch.setattr(rows, "available_bytes", lambda device: 1 << 30)
     with FakeTensorMode(allow_non_fake_inputs=False) as mode:
         yield mode
 
@@ -53,6 +54,6 @@ def test_everything_is_on_the_card(name, by_place, card):
         features = network.encode_style(pictures) if model.style_kind == "image" else ()
         alpha = 0.5 if network.has_alpha else 1.0
         code = StyleCode(masks if by_place else masks[:, :, 0, 0], features, alpha)
-    painted = Engine(model, torch.float16).paint(torch.rand(1, 3, 45, 60, device="cuda"), code)
+    painted = Engine(model, torch.bfloat16).paint(torch.rand(1, 3, 45, 60, device="cuda"), code)
     assert painted.device.type == "cuda"
     assert painted.shape == (1, 3, 45, 60)

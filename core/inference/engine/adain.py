@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
-from ...architectures._mixing import need_style
 from ...architectures.adain import ADAIN_EPS, AdaINNet
 from .affine import Affine, BlendedAffine, Scaling, precise
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
@@ -77,7 +76,8 @@ class AdaINProgram:
             code: With weights (1, S), if `places` is None.
             places: Of the styles, and α.
         """
-        code = need_style(code, "AdaIN")
+        if code is None:
+            raise TypeError("AdaIN needs the features of a style picture")
         deep = self.encoder.sizes(*size)[self.encoder.last]
         features = run.workspace.rows("features", self.encoder.channels, *deep, self.dtype)
         regions = places.maps() if places is not None and places.regional else None

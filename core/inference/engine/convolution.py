@@ -146,8 +146,8 @@ class Stage:
         largest = max(conv.channels * self.out_width, conv.in_channels * padded * conv.stride)
         # every call sorts the weights into the processor's order first: that must stay small beside the arithmetic
         heavy = 4 * conv.weight.numel() // largest // 2 * 2
-        outputs = max(block_rows(largest, 1, conv.dtype.itemsize), heavy)
         device, before = conv.weight.device, conv.window
+        outputs = max(block_rows(largest, 1, conv.dtype.itemsize, device), heavy)
         conv.window = None  # a stream that computes this layer twice at the same time needs a second one
         window = Window(
             conv.in_channels, self.width, conv.kernel, conv.stride, pad, outputs, conv.dtype, device, before

@@ -37,6 +37,10 @@ def supports(model: StyleModel) -> bool:
     return any(kind.supports(model.network) for kind in kinds)
 
 
+class HalfPrecisionOverflowError(ArithmeticError):
+    """A network's features passed the largest number of float16; its picture is lost."""
+
+
 class Engine:
     """A model prepared for one device and dtype.
 
@@ -121,7 +125,7 @@ class Engine:
         height, width = (-(-max(side, least) // multiple) * multiple for side in covered)
         extended = Extended(picture, height, width)
         work = torch.promote_types(self.dtype, torch.float32)
-        step = block_rows(width, 3)
+        step = block_rows(width, 3, device=device)
 
         def photo() -> Rows:
             for first in range(0, height, step):
@@ -137,7 +141,10 @@ class Engine:
         passes = self.program.passes(1 if places is None else places.count, regional=code is not None and code.regional)
         run = Run(workspace, Meter(passes, progress), keep, None, self.dtype, OwnNorms())
         for block in self.program.paint(photo, (height, width), run, code, places):
-            yield torch.nan_to_num(normalization.decode(block), nan=0.0).clamp(0, 1)
+            painted = normalization.decode(block)
+            if self.dtype == torch.float16 and not bool(torch.isfinite(painted).all()):
+                raise HalfPrecisionOverflowError
+            yield torch.nan_to_num(painted, nan=0.0).clamp(0, 1)
 
 
 def _by_place(code: StyleCode | None) -> bool:

@@ -63,7 +63,7 @@ class Maps:
         size = (height, width)
         if size not in self._reduced:
             stride = self._stride(height, width)
-            step = max(1, block_rows(self.picture[1], self.count) // stride)
+            step = max(1, block_rows(self.picture[1], self.count, device=self.masks.device) // stride)
             parts = [self._reduce(first, min(step, height - first), size, stride) for first in range(0, height, step)]
             self._reduced[size] = torch.cat(parts)
         return self._reduced[size]
@@ -102,21 +102,20 @@ def _resized_rows(masks: Tensor, size: tuple[int, int], first: int, stop: int) -
 
     The filter is the triangle of torch's antialiased bilinear interpolation, as wide as the masks are finer.
     """
-    rows = torch.arange(first, stop).clamp_max(size[0] - 1)
-    if masks.shape[1] == size[0]:
-        low, high = int(rows[0]), int(rows[-1]) + 1
-        taken = masks[:, low:high] if high - low == stop - first else masks[:, rows]
+    height, last = masks.shape[1], size[0] - 1
+    wanted = torch.arange(first, stop).clamp_max(last)
+    if height == size[0]:
+        taken = masks[:, first:stop] if stop <= height else masks[:, wanted.to(masks.device)]
     else:
-        ratio = masks.shape[1] / size[0]
+        ratio = height / size[0]
         support = max(ratio, 1.0)
-        centres = (rows.double() + 0.5) * ratio
-        low = max(0, int(centres[0] - support))
-        high = min(masks.shape[1], int(centres[-1] + support) + 1)
+        low = max(0, int((min(first, last) + 0.5) * ratio - support))
+        high = min(height, int((min(stop - 1, last) + 0.5) * ratio + support) + 1)
+        centres = (wanted.double() + 0.5) * ratio
         distance = (torch.arange(low, high) + 0.5 - centres[:, None]).abs() / support
         weights = (1 - distance).clamp_min(0)
-        weights = (weights / weights.sum(1, keepdim=True)).to(masks)
-        taken = weights @ masks[:, low:high]
+        taken = (weights / weights.sum(1, keepdim=True)).to(masks) @ masks[:, low:high]
     if masks.shape[2] == size[1]:
         return taken
-    wanted = (taken.shape[1], size[1])
-    return F.interpolate(taken[None], wanted, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)
+    shape = (taken.shape[1], size[1])
+    return F.interpolate(taken[None], shape, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)

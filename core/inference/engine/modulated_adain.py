@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
-from ...architectures._mixing import need_style
 from ...architectures.adain import ADAIN_EPS
 from ...architectures.modulated_adain import ModulatedAdaINNet, ModulatedBlock, Stage
 from .affine import Scaling, precise
@@ -123,7 +122,8 @@ class ModulatedAdaINProgram:
             code: α, and the style with weights (1, S), if `places` is None.
             places: Of the styles, and α.
         """
-        code = need_style(code, "AdaIN")
+        if code is None:
+            raise TypeError("AdaIN needs the features of a style picture")
         maps = None if places is None else places.maps(with_rest=True)
         encoded = self._encode(photo, size, run, maps if code.regional else None)
         codes = code.features if places is None else places.features  # (K, C) each

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
-from ...architectures._mixing import need_style
 from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
 from .affine import Affine, Scaling, precise
 from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution
@@ -146,7 +145,8 @@ class MsgNetProgram:
             code: With weights (1, S), if `places` is None.
             places: Of the styles; None: everywhere the same.
         """
-        code = need_style(code, "MSG-Net")
+        if code is None:
+            raise TypeError("MSG-Net needs the features of a style picture")
         weights = code.weights[0] if places is None else None
         grams, *steered = code.features if places is None else places.features
         matrices = self._matrices(grams, weights)

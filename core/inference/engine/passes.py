@@ -71,7 +71,7 @@ class Run:
 
     def stored(self, store: RowStore) -> Rows:
         """All rows of a store."""
-        return stored_rows(store, self.dtype.itemsize)
+        return stored_rows(store, self.dtype.itemsize, self.workspace.device)
 
     def normalized(
         self, name: str, stage: Stage, norm: Norm | Scaling | None, before: Source, *, keep: bool | None = None

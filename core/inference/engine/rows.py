@@ -6,10 +6,13 @@ which r rows are one contiguous piece of memory. Stages are generators from bloc
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from ..memory import available_bytes
 
 Rows = Iterator[Tensor]
 """Blocks (1, C, r, W), channels_last, top to bottom, without gaps."""
@@ -19,12 +22,21 @@ Write = Callable[[Tensor, Tensor, int], None]
 
 BLOCK_BYTES = 2 << 20
 """Size of a block: it and what is made of it stay in the processor's cache between one operation and the next."""
+SHARE_OF_CARD = 32
+"""A block on a card: that part of the memory which is free there. Many operations are slow there, not large ones."""
 FEWEST_ROWS = 8
+CPU = torch.device("cpu")
 
 
-def block_rows(width: int, channels: int, itemsize: int = 4) -> int:
+def block_rows(width: int, channels: int, itemsize: int = 4, device: torch.device = CPU) -> int:
     """Rows of a block: even, so that ×2 and /2 stages meet without remainders."""
-    return max(FEWEST_ROWS, BLOCK_BYTES // (width * channels * itemsize) // 2 * 2)
+    size = BLOCK_BYTES if device.type == "cpu" else _block_bytes_elsewhere(device)
+    return max(FEWEST_ROWS, size // (width * channels * itemsize) // 2 * 2)
+
+
+@functools.cache
+def _block_bytes_elsewhere(device: torch.device) -> int:
+    return max(BLOCK_BYTES, available_bytes(device) // SHARE_OF_CARD)
 
 
 def empty_rows(channels: int, rows: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import BrushworkError
-from .rows import Rows, block_rows, empty_rows
+from .rows import CPU, Rows, block_rows, empty_rows
 
 
 class RowSource(Protocol):
@@ -37,9 +37,9 @@ class RowStore(RowSource, Protocol):
         ...
 
 
-def stored_rows(store: RowSource, itemsize: int = 4) -> Rows:
+def stored_rows(store: RowSource, itemsize: int = 4, device: torch.device = CPU) -> Rows:
     """All rows of a store, top to bottom. What is written meanwhile must be above what was given out."""
-    step = block_rows(store.width, store.channels, itemsize)
+    step = block_rows(store.width, store.channels, itemsize, device)
     for first in range(0, store.height, step):
         yield store.read(first, min(step, store.height - first))
 
