@@ -4,11 +4,14 @@
 
 The folders hold the references' own code: pytorch/examples' `transformer_net.py`, zhanghang1989's `net.py` of MSG-Net,
 naoto0804's `net.py` and `function.py` of AdaIN. A method whose folder is left out is left out. Every side is a process
-of its own, with the same random weights, as its users would run it; they take turns, and medians are compared. The
-style is encoded before the clock starts. The first picture of every size is not counted.
+of its own, with the same random weights, as its users would run it; they take turns, with a pause between them in which
+the threads of the side before come to rest, and medians are compared. The style is encoded before the clock starts. The
+first picture of every size is not counted. `--onnx` adds pytorch/examples' network in ONNX Runtime, on as many threads.
 
-`peak` is the arithmetic peak: what a 3×3 convolution of 128 channels reaches on this machine in that precision; a share
-above 100 % is possible, since rewritten layers multiply less than the network on paper, which is what is counted.
+The roofline is the larger of two times: the network's multiplications at what a 3×3 convolution of 128 channels reaches
+on this machine in that precision, and its layers' outputs, written once and read once, at what a copy reaches. Rewritten
+layers multiply less than the network on paper, which is what is counted: they can be faster than that. The PSNR is
+against the plain path in float64, of a photo; the last layer's random weights are scaled so that the picture has colours.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ import torch
 from torch import nn
 
 SIDES = ("reference", "exact", "fast")
+PAUSE_S = 0.2
+"""Thread pools spin on after their work, in ONNX Runtime for a tenth of a second."""
 PRECISION = {"exact": torch.float32, "fast": torch.bfloat16}
 
 
@@ -45,26 +50,46 @@ def reference_network(method: str, folder: str) -> tuple[nn.Module, ...]:
     """Random weights, the same in every process."""
     torch.manual_seed(0)
     if method == "transformer":
-        return (module_of(folder, "transformer_net").TransformerNet().eval(),)
+        return with_colours((module_of(folder, "transformer_net").TransformerNet().eval(),), 255)
     net = module_of(folder, "net")
     if method == "msg-net":
-        return (net.Net(ngf=128).eval(),)
-    return (nn.Sequential(*list(net.vgg.children())[:31]).eval(), net.decoder.eval())
+        return with_colours((net.Net(ngf=128).eval(),), 255)
+    return with_colours((nn.Sequential(*list(net.vgg.children())[:31]).eval(), net.decoder.eval()), 1)
+
+
+def with_colours(networks: tuple[nn.Module, ...], white: float) -> tuple[nn.Module, ...]:
+    """The last layer scaled so that its output is a picture: what is black everywhere has no error."""
+    last = [m for m in networks[-1].modules() if isinstance(m, nn.Conv2d) and m.out_channels == 3][-1]
+    with torch.inference_mode():
+        out = torch.rand(1, 3, 128, 128) * white
+        for network in networks:
+            out = network(out)
+    with torch.no_grad():
+        scale = 0.2 * white / float(out.std())
+        last.weight.mul_(scale)
+        last.bias.mul_(scale).add_(0.5 * white - scale * float(out.mean()))
+    return networks
 
 
 def multiplications(networks: tuple[nn.Module, ...], run) -> int:
     """Of all convolutions in one run on a small picture."""
-    total = 0
+    return counted(networks, run)[0]
+
+
+def counted(networks: tuple[nn.Module, ...], run) -> tuple[int, int]:
+    """Multiplications of all convolutions in one run, and how many numbers they put out."""
+    total = values = 0
 
     def count(module: nn.Module, _: object, out: torch.Tensor) -> None:
-        nonlocal total
+        nonlocal total, values
+        values += out.numel()
         total += out.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
 
     hooks = [m.register_forward_hook(count) for n in networks for m in n.modules() if isinstance(m, nn.Conv2d)]
     run()
     for hook in hooks:
         hook.remove()
-    return total
+    return total, values
 
 
 def runner(method: str, side: str, folder: str, work: Path):
@@ -74,14 +99,20 @@ def runner(method: str, side: str, folder: str, work: Path):
     files = [work / f"{method}-{side}-{i}.pth" for i in range(len(networks))]
     for network, path in zip(networks, files, strict=True):
         torch.save(network.state_dict(), path)
+    if side == "onnx":
+        return onnx_runtime(networks[0], work / "transformer.onnx")
     if side != "reference":
         from brushwork.core.checkpoints import load_checkpoint
         from brushwork.core.inference import Stylizer
+        from brushwork.core.inference.device import model_on
 
         if method == "adain":  # decoder first, encoder as its companion, in the published file's 53 layers
             files = files[::-1]
-        stylizer = Stylizer(load_checkpoint(*files), "cpu", side)
-        picture = None if method == "transformer" else style
+        model, picture = load_checkpoint(*files), None if method == "transformer" else style
+        if side == "float64":
+            exact = model_on(model, torch.device("cpu"), torch.float64)
+            return lambda photo: exact(photo.double(), None if picture is None else picture.double())
+        stylizer = Stylizer(model, "cpu", side)
         return lambda photo: stylizer(photo, picture)
     if method == "transformer":
         return lambda photo: (networks[0](photo * 255) / 255).clamp(0, 1)
@@ -93,18 +124,44 @@ def runner(method: str, side: str, folder: str, work: Path):
     return lambda photo: networks[1](exchange(networks[0](photo), features)).clamp(0, 1)
 
 
+def onnx_runtime(network: nn.Module, path: Path):
+    """The same network in ONNX Runtime."""
+    import onnxruntime
+
+    sides = {"x": {2: "height", 3: "width"}}
+    torch.onnx.export(
+        network, (torch.rand(1, 3, 64, 64),), str(path), dynamo=False, input_names=["x"], dynamic_axes=sides
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda photo: (torch.from_numpy(session.run(None, {"x": (photo * 255).numpy()})[0]) / 255).clamp(0, 1)
+
+
 def worker(method: str, side: str, folder: str, work: str) -> None:
     """Sizes from stdin; `milliseconds peak_kib` a line on stdout."""
     with torch.inference_mode():
         run = runner(method, side, folder, Path(work))
         for line in sys.stdin:
-            photo = torch.rand(1, 3, int(line), int(line), generator=torch.Generator().manual_seed(2))
+            photo = photo_of(int(line))
             idle = memory_kib("VmRSS")
             began = time.perf_counter()
             painting = run(photo)
             ms = (time.perf_counter() - began) * 1e3
             torch.save(painting, f"{work}/{method}-{side}-{int(line)}.pt")
             print(ms, max(0, memory_kib("VmHWM") - idle), flush=True)
+
+
+def photo_of(size: int) -> torch.Tensor:
+    """A sample photo as (1, 3, size, size), 0..1."""
+    from PIL import Image
+
+    with Image.open(Path(__file__).parent.parent / "assets" / "samples" / "chelsea.jpg") as file:
+        pixels = bytearray(file.convert("RGB").resize((size, size), Image.Resampling.LANCZOS).tobytes())
+    return (
+        torch.frombuffer(pixels, dtype=torch.uint8).view(1, size, size, 3).permute(0, 3, 1, 2).float().contiguous()
+        / 255
+    )
 
 
 def memory_kib(field: str) -> int:
@@ -125,14 +182,29 @@ def peak_flops(dtype: torch.dtype) -> float:
     return 2 * 256 * 256 * 128 * 128 * 9 / min(times)
 
 
-def measure(method: str, folder: str, args: argparse.Namespace, peaks: dict[str, float]) -> list[dict]:
-    rows = []
-    with tempfile.TemporaryDirectory() as work, torch.inference_mode():
-        networks = reference_network(method, folder)
-        small = torch.rand(1, 3, 128, 128)
-        first, *rest = networks
-        per_pixel = multiplications(networks, lambda: rest[0](first(small)) if rest else first(small)) / 128**2
-        processes = {
+def peak_bandwidth() -> float:
+    """Bytes a second that a copy between pieces of memory larger than any cache reads and writes."""
+    source = torch.ones(64 << 20)
+    target, times = torch.empty_like(source), []
+    for _ in range(9):
+        began = time.perf_counter()
+        target.copy_(source)
+        times.append(time.perf_counter() - began)
+    return 2 * source.nbytes / min(times)
+
+
+class Sides:
+    """Processes that paint when they are told to.
+
+    Args:
+        method: What.
+        folders: By side, what its worker is given: the reference's code, or the ONNX file.
+        work: Where the paintings are left.
+    """
+
+    def __init__(self, method: str, folders: dict[str, str], work: str) -> None:
+        self.method, self.work = method, work
+        self.processes = {
             side: subprocess.Popen(
                 [sys.executable, __file__, "--worker", method, side, folder, work],
                 stdin=subprocess.PIPE,
@@ -140,37 +212,68 @@ def measure(method: str, folder: str, args: argparse.Namespace, peaks: dict[str,
                 text=True,
                 bufsize=1,
             )
-            for side in SIDES
+            for side, folder in folders.items()
         }
+
+    def paint(self, side: str, size: int) -> tuple[float, int]:
+        """Milliseconds, and KiB over idle so far."""
+        process = self.processes[side]
+        assert process.stdin and process.stdout
+        time.sleep(PAUSE_S)
+        process.stdin.write(f"{size}\n")
+        ms, kib = process.stdout.readline().split()
+        return float(ms), int(kib)
+
+    def painting(self, side: str, size: int) -> torch.Tensor:
+        """The last one, float64."""
+        return torch.load(f"{self.work}/{self.method}-{side}-{size}.pt").double()
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            process.communicate()
+
+
+def measure(
+    method: str, folder: str, args: argparse.Namespace, peaks: dict[str, float], bandwidth: float
+) -> list[dict]:
+    rows = []
+    folders = dict.fromkeys(SIDES, folder) | ({"onnx": folder} if args.onnx and method == "transformer" else {})
+    with tempfile.TemporaryDirectory() as work, torch.inference_mode():
+        networks = reference_network(method, folder)
+        small = torch.rand(1, 3, 128, 128)
+        first, *rest = networks
+        total, values = counted(networks, lambda: rest[0](first(small)) if rest else first(small))
+        sides, truth = Sides(method, folders, work), Sides(method, {"float64": folder}, work)
         for size in args.sizes:
-            times: dict[str, list[float]] = {side: [] for side in SIDES}
-            memory = dict.fromkeys(SIDES, 0)
+            times: dict[str, list[float]] = {side: [] for side in folders}
+            memory = dict.fromkeys(folders, 0)
             for turn in range(args.rounds + 1):
-                for side, process in processes.items():
-                    assert process.stdin and process.stdout
-                    process.stdin.write(f"{size}\n")
-                    ms, kib = process.stdout.readline().split()
-                    memory[side] = max(memory[side], int(kib))
-                    if turn:
-                        times[side].append(float(ms))
-            paintings = {side: torch.load(f"{work}/{method}-{side}-{size}.pt").double() for side in SIDES}
-            for side in SIDES:
-                ms = statistics.median(times[side])
-                error = float((paintings[side] - paintings["reference"]).abs().max())
+                for side in folders:
+                    ms, kib = sides.paint(side, size)
+                    memory[side] = max(memory[side], kib)
+                    times[side] += [ms] if turn else []
+            truth.paint("float64", size)
+            right, share = truth.painting("float64", size), size**2 / 128**2
+            for side in folders:
+                seconds = statistics.median(times[side]) / 1e3
+                bits = torch.finfo(PRECISION.get(side, torch.float32)).bits
+                work_s, moved_s = 2 * total * share / peaks[side], 2 * values * share * bits / 8 / bandwidth
+                error = (sides.painting(side, size) - right).square().mean().clamp_min(1e-30)
                 row = {
                     "method": method,
                     "size": size,
                     "side": side,
-                    "ms": round(ms, 1),
-                    "speed_up": round(statistics.median(times["reference"]) / ms, 2),
-                    "share_of_peak": round(2 * per_pixel * size**2 / (ms / 1e3) / peaks[side], 3),
+                    "ms": round(seconds * 1e3, 1),
+                    "speed_up": round(statistics.median(times["reference"]) / 1e3 / seconds, 2),
+                    "share_of_roofline": round(max(work_s, moved_s) / seconds, 3),
+                    "roofline": "arithmetic" if work_s > moved_s else "memory",
                     "peak_mib": round(memory[side] / 1024),
-                    "largest_difference_255": round(error * 255, 4),
+                    "psnr_to_float64": round(float(-10 * error.log10()), 1),
                 }
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-        for process in processes.values():
-            process.communicate()
+        sides.close()
+        truth.close()
     return rows
 
 
@@ -199,19 +302,24 @@ def main() -> None:
     parser.add_argument("--examples", help="folder with pytorch/examples' transformer_net.py")
     parser.add_argument("--msg-net", help="folder with zhanghang1989's net.py")
     parser.add_argument("--adain", help="folder with naoto0804's net.py and function.py")
+    parser.add_argument("--onnx", action="store_true", help="ONNX Runtime too, on pytorch/examples' network")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("-o", "--out", type=Path, required=True, help="JSON; the plot lies beside it as .png")
     args = parser.parse_args()
     peaks = {side: peak_flops(dtype) for side, dtype in PRECISION.items()}
-    peaks["reference"] = peaks["exact"]
+    peaks["reference"] = peaks["onnx"] = peaks["exact"]
+    bandwidth = peak_bandwidth()
     folders = {"transformer": args.examples, "msg-net": args.msg_net, "adain": args.adain}
-    rows = [row for method, folder in folders.items() if folder for row in measure(method, folder, args, peaks)]
+    rows = [
+        row for method, folder in folders.items() if folder for row in measure(method, folder, args, peaks, bandwidth)
+    ]
     result = {
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "machine": platform.processor() or platform.machine(),
         "peak_gflops": {side: round(value / 1e9) for side, value in peaks.items()},
+        "gb_per_s": round(bandwidth / 1e9, 1),
         "rounds": args.rounds,
         "rows": rows,
     }
