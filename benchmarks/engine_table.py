@@ -8,10 +8,11 @@ of its own, with the same random weights, as its users would run it; they take t
 the threads of the side before come to rest, and medians are compared. The style is encoded before the clock starts. The
 first picture of every size is not counted. `--onnx` adds pytorch/examples' network in ONNX Runtime, on as many threads.
 
-The roofline is the larger of two times: the network's multiplications at what a 3×3 convolution of 128 channels reaches
-on this machine in that precision, and its layers' outputs, written once and read once, at what a copy reaches. Rewritten
-layers multiply less than the network on paper, which is what is counted: they can be faster than that. The PSNR is
-against the plain path in float64, of a photo; the last layer's random weights are scaled so that the picture has colours.
+The roofline is the larger of two times: the network's multiplications at what a 3×3 convolution of 128 channels
+reaches on this machine in that precision, and its layers' outputs, written once and read once, at what a copy reaches.
+Rewritten layers multiply less than the network on paper, which is what is counted: they can be faster than that. The
+PSNR is against the plain path in float64, of a photo; the last layer's random weights are scaled so that the picture
+has colours.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -67,6 +69,7 @@ def with_colours(networks: tuple[nn.Module, ...], white: float) -> tuple[nn.Modu
     with torch.no_grad():
         scale = 0.2 * white / float(out.std())
         last.weight.mul_(scale)
+        assert last.bias is not None
         last.bias.mul_(scale).add_(0.5 * white - scale * float(out.mean()))
     return networks
 
@@ -82,6 +85,7 @@ def counted(networks: tuple[nn.Module, ...], run) -> tuple[int, int]:
 
     def count(module: nn.Module, _: object, out: torch.Tensor) -> None:
         nonlocal total, values
+        assert isinstance(module, nn.Conv2d)
         values += out.numel()
         total += out.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
 
@@ -117,7 +121,8 @@ def runner(method: str, side: str, folder: str, work: Path):
     if method == "transformer":
         return lambda photo: (networks[0](photo * 255) / 255).clamp(0, 1)
     if method == "msg-net":
-        networks[0].setTarget(style.flip(1) * 255)
+        target: Any = networks[0]
+        target.setTarget(style.flip(1) * 255)
         return lambda photo: (networks[0](photo.flip(1) * 255).flip(1) / 255).clamp(0, 1)
     exchange = module_of(folder, "function").adaptive_instance_normalization
     features = networks[0](style)
