@@ -79,7 +79,10 @@ class FileRun:
         if args.linear or picture.linear:
             # what was given as light in display formats goes back as light, without a conversion on the way
             picture = replace(picture, linear=picture.linear or target.suffix.lower() == ".exr")
-        return picture if args.size is None else replace(picture, image=shrink_longer_side(picture.image, args.size))
+        if args.size is None:
+            return picture
+        light = args.linear or picture.linear
+        return replace(picture, image=shrink_longer_side(picture.image, args.size, light=light))
 
     def _work(self, job: Job, picture: Picture | None) -> Picture | None:
         """The painting; None where it is written already."""

@@ -88,11 +88,12 @@ def pad_to_side(image: Tensor, side_px: int) -> Tensor:
     return F.pad(image, (0, extra_w, 0, extra_h), mode="replicate") if extra_h or extra_w else image
 
 
-def resize_image(image: Tensor, height: int, width: int) -> Tensor:
-    """Bicubic with antialiasing, (B, C, H, W) → (B, C, height, width), clamped to 0..1."""
+def resize_image(image: Tensor, height: int, width: int, *, light: bool = False) -> Tensor:
+    """Bicubic with antialiasing, (B, C, H, W) → (B, C, height, width), clamped to 0..1; `light` may be beyond 1."""
     if image.shape[-2:] == (height, width):
         return image
-    return F.interpolate(image, (height, width), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    resized = F.interpolate(image, (height, width), mode="bicubic", antialias=True, align_corners=False)
+    return resized.clamp(0, None if light else 1)
 
 
 def resize_short_side(image: Tensor, side_px: int) -> Tensor:
@@ -102,8 +103,10 @@ def resize_short_side(image: Tensor, side_px: int) -> Tensor:
     return resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)))
 
 
-def shrink_longer_side(image: Tensor, side_px: int) -> Tensor:
-    """Scale down so that the longer side is `side_px`; smaller pictures stay as they are."""
+def shrink_longer_side(image: Tensor, side_px: int, *, light: bool = False) -> Tensor:
+    """Scale down so that the longer side is `side_px`; smaller pictures stay as they are. For `light` as above."""
     height, width = image.shape[-2:]
     ratio = side_px / max(height, width)
-    return image if ratio >= 1 else resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)))
+    if ratio >= 1:
+        return image
+    return resize_image(image, max(1, round(height * ratio)), max(1, round(width * ratio)), light=light)

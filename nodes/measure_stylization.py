@@ -47,7 +47,10 @@ class MeasureStylization(io.ComfyNode):
                 io.Boolean.Input(
                     "film",
                     default=False,
-                    tooltip="On: the paintings are frames in order; flicker is measured where the photos stand still.",
+                    tooltip=(
+                        "On: the paintings are frames in order; flicker is measured along the optical flow of the "
+                        "photos."
+                    ),
                 ),
                 _quality.encoder_input(),
             ],

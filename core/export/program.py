@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +98,31 @@ def encoder_examples() -> tuple[Tensor, ...]:
 
 def save_torchscript(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:
     """Trace and write; `torch.jit.load(path)(photo, …)` runs it, without Brushwork."""
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _names_for_torchscript(module):
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and tracing warns of every number it keeps
         traced = torch.jit.trace(module, inputs, check_trace=False)
         torch.jit.save(traced, str(path))
+
+
+@contextlib.contextmanager
+def _names_for_torchscript(module: nn.Module) -> Iterator[None]:
+    """TorchScript writes the classes' full names into the file, and reads them as identifiers.
+
+    ComfyUI calls a pack by the path of its folder: `/…/custom_nodes/comfyui-brushwork.core.export`.
+    """
+    own = {type(part) for part in module.modules() if not _is_identifier(type(part).__module__)}
+    before = {kind: kind.__module__ for kind in own}
+    for kind in own:
+        kind.__module__ = "brushwork." + kind.__module__.rpartition("/")[2].partition(".")[2]
+    try:
+        yield
+    finally:
+        for kind, name in before.items():
+            kind.__module__ = name
+
+
+def _is_identifier(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def save_exported_program(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:

@@ -1,20 +1,27 @@
-"""Flicker of stylized films: how much the painting changes where the film does not."""
+"""Flicker of stylized films: how much the painting of a thing changes from frame to frame."""
 
 from __future__ import annotations
 
 import math
 
+import torch.nn.functional as F
 from torch import Tensor
 
-STILL = 3 / 255
-"""A pixel that changes by no more than this in any channel of the film stands still."""
+from ..images import shrink_longer_side
+from ..inference.video.flow import lucas_kanade_flow
+from ..inference.video.warp import confidence, resize_flow, warp
+
+FLOW_SIDE_PX = 640
+"""Motion is estimated on frames scaled down to this longer side."""
+TRUSTED = 0.5
+"""Of `confidence`: what counts as seen in both frames."""
 
 
 class Flicker:
-    """Root mean square change of painted pixels from frame to frame, where the film stands still.
+    """Root of the warping error: how much painted things change from frame to frame, wherever they move to.
 
-    The warping error of Lai et al. 2018 (arXiv 1808.00449, eq. 9) for a camera that does not move: the flow is zero,
-    and pixels that change in the film are left out like occluded ones. Two frames are held at a time.
+    Lai et al. 2018 (arXiv 1808.00449, eq. 9), with our own optical flow of the film: the painting before is moved along
+    it and compared, over the pixels that can be seen in both frames. Two frames are held at a time.
     """
 
     def __init__(self) -> None:
@@ -28,14 +35,20 @@ class Flicker:
             painted: (1, 3, H, W), 0..1.
             film: What was painted, the same shape.
         """
-        if self._before is not None:
-            change = (painted - self._before[0]).square().mean(1)
-            still = ((film - self._before[1]).abs().amax(1) <= STILL).to(change.dtype)
-            self._sum += float((change * still).sum())
-            self._count += float(still.sum())
-        self._before = (painted, film)
+        small = shrink_longer_side(film, FLOW_SIDE_PX)
+        if self._before is not None and self._before[1].shape == small.shape:
+            before, small_before = self._before
+            height, width = painted.shape[-2:]
+            back, forth = lucas_kanade_flow(small, small_before), lucas_kanade_flow(small_before, small)
+            trust = confidence(small, small_before, back, forth)
+            seen = F.interpolate(trust, (height, width), mode="bilinear", align_corners=False) > TRUSTED
+            moved = warp(before, resize_flow(back, height, width), mode="bicubic")
+            change = (painted - moved).square().mean(1, keepdim=True)
+            self._sum += float(change[seen].double().sum())
+            self._count += float(seen.sum())
+        self._before = (painted, small)
 
     @property
     def value(self) -> float:
-        """0..1; NaN for a single frame or where nothing stands still."""
+        """0..1; NaN for a single frame or where nothing is seen twice."""
         return math.sqrt(self._sum / self._count) if self._count else math.nan

@@ -139,6 +139,11 @@ def test_linear_light_goes_through_as_exr(model, tmp_path):
     assert stylize(source, "-o", tmp_path / "out.exr", "--model", model) == 0
     wanted = Stylizer(load_checkpoint(model), "cpu")(light, controls=Controls(encoding="linear"))
     assert torch.allclose(read_picture(tmp_path / "out.exr").image, wanted, atol=1e-4)
+    assert light.max() > 1.5
+    assert stylize(source, "-o", tmp_path / "small.exr", "--model", model, "--strength", "0", "--size", "8") == 0
+    small = read_picture(tmp_path / "small.exr").image
+    assert max(small.shape[-2:]) == 8
+    assert small.max() > 1.2, "light beyond white survives scaling down"
     assert wanted.max() > 1
 
 

@@ -37,6 +37,31 @@ def frames(path: Path) -> torch.Tensor:
         return torch.stack([torch.from_numpy(f.to_ndarray(format="rgb24")) for f in media.decode(video=0)])
 
 
+def sound(path: Path) -> list[tuple]:
+    """Time and bytes of every packet of the first audio stream."""
+    with av.open(str(path)) as media:
+        packets = media.demux(media.streams.audio[0])
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in packets if packet.pts is not None]
+
+
+def with_sound(silent: Path, path: Path) -> Path:
+    """The film with two channels of noise as AAC."""
+    noise = np.random.default_rng(4).normal(0, 0.1, (2, 7 * 1024 * 8)).astype(np.float32)
+    with av.open(str(silent)) as source, av.open(str(path), "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        voice = out.add_stream("aac", rate=8000, layout="stereo")
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = picture
+                out.mux(packet)
+        for start in range(0, noise.shape[1], 1024):
+            block = av.AudioFrame.from_ndarray(np.ascontiguousarray(noise[:, start : start + 1024]), "fltp", "stereo")
+            block.sample_rate, block.pts = 8000, start
+            out.mux(voice.encode(block))
+        out.mux(voice.encode(None))
+    return path
+
+
 def video(*arguments) -> int:
     return main(["video", *map(str, arguments), "--device", "cpu"])
 
@@ -77,6 +102,7 @@ def test_without_pyav_the_message_says_what_to_install(clip, model, tmp_path, ca
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 on this system")
 def test_a_killed_run_goes_on_with_the_same_film(clip, model, tmp_path):
+    clip = with_sound(clip, tmp_path / "sound.mp4")
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     options = ["--model", str(model), "--device", "cpu"]
     assert main(["video", str(clip), "-o", str(whole), *options]) == 0
@@ -97,4 +123,6 @@ def test_a_killed_run_goes_on_with_the_same_film(clip, model, tmp_path):
     assert state.exists()
     assert main(["video", str(clip), "-o", str(out), *options]) == 0
     assert torch.equal(frames(whole), frames(out))
+    assert sound(out) == sound(whole) == sound(clip)
+    assert len(sound(out)) > 50
     assert not state.exists()

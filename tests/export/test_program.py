@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from brushwork.core.export import export_model
+from brushwork.core.export import export_model, program
 
 SIZES = ((1, 48, 64), (2, 61, 45), (1, 1, 3))
 
@@ -32,6 +32,18 @@ def test_torchscript(kind, make, tmp_path):
     want = model(photo, chosen[model.style_kind])
     assert (loaded(photo, *style[model.style_kind]) - want).abs().max() < 1e-5
     assert want.std() > 0.02
+
+
+def test_torchscript_under_the_name_that_comfyui_gives_the_pack(make, tmp_path, monkeypatch):
+    model = make("conditional")
+    kinds = {type(part) for part in model.network.modules()} | {program.ExportModule}
+    kinds = {kind for kind in kinds if kind.__module__.startswith("brushwork.")}
+    for kind in kinds:
+        name = "/home/me/custom_nodes/comfyui-brushwork" + kind.__module__.removeprefix("brushwork")
+        monkeypatch.setattr(kind, "__module__", name)
+    assert export_model(model, tmp_path / "a.ts", sizes=SIZES).passed
+    assert all(kind.__module__.startswith("/home/me") for kind in kinds)
+    torch.jit.load(str(tmp_path / "a.ts"))(torch.rand(1, 3, 20, 30), torch.ones(1, 3))
 
 
 def test_torchscript_with_features(make, tmp_path):

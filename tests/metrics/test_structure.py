@@ -95,16 +95,36 @@ def test_transposed_convolution_is_caught_and_nearest_upsampling_is_not():
     assert weak < 6
 
 
-def test_flicker_counts_only_what_stands_still():
-    still = torch.full((1, 3, 20, 20), 0.5)
-    moving = still.clone()
-    moving[..., :10] = 0.9
+def wallpaper(seed: int) -> torch.Tensor:
+    """Detail at several scales, (1, 3, 80, 160)."""
+    generator = torch.Generator().manual_seed(seed)
+    layers = [torch.rand(1, 3, 80 // s, 160 // s, generator=generator) for s in (4, 10, 20)]
+    return sum(torch.nn.functional.interpolate(layer, (80, 160), mode="bicubic") for layer in layers).clamp(0, 3) / 3
+
+
+def test_flicker_follows_what_moves():
+    """The camera pans by 3 pixels a frame over a photo and its painting; then the paint stays where it was."""
+    photo, painting = wallpaper(1), wallpaper(2)
+    carried, left_behind, noisy = Flicker(), Flicker(), Flicker()
+    assert math.isnan(carried.value)
+    for t in range(4):
+        window = (..., slice(3 * t, 3 * t + 100))
+        carried.add(painting[window], photo[window])
+        left_behind.add(painting[..., :100], photo[window])
+        noisy.add(painting[window] + 0.04 * (-1) ** t, photo[window])
+    assert carried.value < 0.02
+    assert left_behind.value > 5 * carried.value
+    assert noisy.value == pytest.approx(0.08, rel=0.05)
+
+
+def test_flicker_counts_only_what_is_seen_twice():
+    film, other = wallpaper(1)[..., :80], wallpaper(3)[..., :80]
+    half = film.clone()
+    half[..., :40] = other[..., :40]
+    painted = film.clone()
+    painted[..., :40] = 1 - painted[..., :40]  # where the film is another one
     watched = Flicker()
-    assert math.isnan(watched.value)
-    watched.add(still, still)
-    painted = still + 0.04
-    painted[..., :10] = 0.0  # where the film moved
-    watched.add(painted, moving)
-    assert watched.value == pytest.approx(0.04, rel=1e-4)
-    watched.add(painted, moving)
-    assert watched.value == pytest.approx(0.04 * math.sqrt(200 / 600), rel=1e-4)
+    watched.add(film, film)
+    watched.add(painted, half)
+    everywhere = (painted - film).square().mean().sqrt()
+    assert watched.value < 0.25 * everywhere

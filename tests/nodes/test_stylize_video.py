@@ -13,7 +13,7 @@ from brushwork.core.inference.video import VideoStylizer
 PLAIN = {
     "style": "",
     "strength": 1.0,
-    "blend": 0.6,
+    "blend": 0.4,
     "smooth": 0.8,
     "preserve_color": "none",
     "keyframes": "",
