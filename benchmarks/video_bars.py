@@ -64,6 +64,8 @@ def flicker(args: argparse.Namespace) -> None:
     print(f"{args.style}: warping error {before:.5f} -> {after:.5f}, x {ratio:.3f} (root x {ratio**0.5:.3f})")
     if args.ruler and args.painting:
         spec = importlib.util.spec_from_file_location("ruler", args.ruler)
+        assert spec
+        assert spec.loader
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         ruler = module.Ruler()
@@ -85,7 +87,7 @@ def flow(args: argparse.Namespace) -> None:
     clip = scene(*args.size)
     a, b = clip.frame(1), clip.frame(0)
     truth, seen = clip.flow(1, 0)
-    lucas_kanade_flow(a, b)
+    found = lucas_kanade_flow(a, b)
     times = []
     for _ in range(9):
         start = time.perf_counter()

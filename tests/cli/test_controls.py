@@ -125,8 +125,8 @@ def test_a_folder_of_pictures_is_their_average(photo, tmp_path):
     model = load_checkpoint(file)
     code = model.encode(average([read_picture(path).image for path in files], 2.0))
     features = [network.encode(read_picture(path).image).detach() for path in files]
-    mean = sum(part.mean((2, 3))[0] for part in features) / 2
-    deviation = sum((part.var((2, 3))[0] + 1e-5).sqrt() for part in features) / 2
+    mean = torch.stack([part.mean((2, 3))[0] for part in features]).mean(0)
+    deviation = torch.stack([(part.var((2, 3))[0] + 1e-5).sqrt() for part in features]).mean(0)
     assert torch.allclose((code.weights @ code.features[0])[0], mean, atol=1e-5)
     assert torch.allclose((code.weights @ code.features[1])[0], deviation, atol=1e-5)
     assert torch.allclose(read_picture(out).image, model.paint(read_picture(photo).image, code), atol=1.1 / 255)

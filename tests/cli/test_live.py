@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ import torch
 from brushwork.cli._mjpeg import MjpegServer
 from brushwork.cli.live import camera
 from brushwork.cli.main import main
-from brushwork.core.videos import VideoFrame
+from brushwork.core.videos import Encoding, VideoFrame
 from brushwork.core.videos.live import newest_frames
+from brushwork.core.videos.record import Recorder
 
 av = pytest.importorskip("av")
 
@@ -28,7 +31,26 @@ def test_a_file_is_painted_and_its_address_printed(model, tmp_path, capsys):
         out.mux(stream.encode(None))
     assert main(["live", str(path), "--model", str(model), "--port", "0", "--device", "cpu"]) == 0
     assert "http://127.0.0.1:" in capsys.readouterr().out
+    film = tmp_path / "kept.mkv"
+    command = ["live", str(path), "-o", str(film), "--model", str(model), "--port", "0", "--device", "cpu"]
+    assert main([*command, "--strength", "0"]) == 0
+    with av.open(str(film)) as media:
+        times = [(frame.time, frame.width, frame.height) for frame in media.decode(video=0)]
+    assert times == [(pytest.approx(0.1 * index), 64, 48) for index in range(3)]
     assert main(["live", str(tmp_path / "none.mp4"), "--model", str(model), "--port", "0"]) == 2
+
+
+def test_what_was_recorded_until_an_interrupt_is_kept(tmp_path):
+    film = tmp_path / "kept.mp4"
+    with contextlib.suppress(KeyboardInterrupt), Recorder(film, Encoding(".mp4"), Fraction(10)) as recorder:
+        recorder.add(torch.rand(1, 3, 48, 64), 0.0)
+        recorder.add(torch.rand(1, 3, 48, 64), 0.5)
+        raise KeyboardInterrupt
+    with av.open(str(film)) as media:
+        assert [frame.time for frame in media.decode(video=0)] == [0.0, 0.5]
+    with contextlib.suppress(KeyboardInterrupt), Recorder(tmp_path / "none.mp4", Encoding(".mp4"), Fraction(10)):
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.mp4"]
 
 
 def test_viewers_get_the_newest_picture():
