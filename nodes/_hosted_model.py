@@ -9,13 +9,8 @@ from typing import Any
 import torch
 
 from ..core.inference import Precision, Stylizer
-from ..core.inference.stylizer import PIXELS_AT_ONCE
 from ..core.style_model import StyleModel
 from . import _host, _settings
-
-BYTES_PER_PIXEL = 1200
-"""Activations of the plain path, float32, 32-64-128 channels: 920 measured, rounded up for wider networks."""
-
 
 Key = tuple[Precision, torch.device, int | None]
 """Precision, device, bound of memory in bytes."""
@@ -50,9 +45,7 @@ class HostedModel:
             self._ready[key] = (stylizer, patcher)
             self._resting.pop(key, None)
         stylizer, patcher = self._ready[key]
-        pixels = height * width
-        bytes_per_pixel = BYTES_PER_PIXEL * stylizer.dtype.itemsize // 4
-        room = max(pixels, min(pictures * pixels, PIXELS_AT_ONCE)) * bytes_per_pixel
+        room = stylizer.bytes_needed(pictures, height, width)
         _host.make_room(patcher, min(room, settings.max_memory_bytes or room))
         return stylizer
 

@@ -142,7 +142,7 @@ class Stylizer:
         rgb, _ = split_alpha(result)
         if controls.wrap != "none":
             rgb[:] = without_jumps(rgb, controls.wrap)
-        step = self._pictures_at_once(photo)
+        step = self._pictures_at_once(*photo.shape[-2:])
         for start in range(0, batch, step):
             rows = slice(start, min(start + step, batch))
             if strength > 0:
@@ -216,9 +216,12 @@ class Stylizer:
             return fine
         return join_bands(paint(controls.coarse_strength), fine, CROSSOVER_PX * max(1, stroke))
 
-    def _pictures_at_once(self, photo: Tensor) -> int:
-        pixels = photo.shape[-2] * photo.shape[-1]
-        return max(1, min(self.max_batch, PIXELS_AT_ONCE // pixels))
+    def bytes_needed(self, pictures: int, height: int, width: int) -> int:
+        """Memory that painting so many pictures of this size takes, besides themselves and the paintings."""
+        return self.painter.bytes_needed(height, width, min(pictures, self._pictures_at_once(height, width)))
+
+    def _pictures_at_once(self, height: int, width: int) -> int:
+        return max(1, min(self.max_batch, PIXELS_AT_ONCE // (height * width)))
 
 
 def palette_of(palette: Tensor, mode: ColorMode, batch: int) -> Tensor:

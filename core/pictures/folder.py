@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +13,9 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import BrushworkError, ConfigError, ImageError
+from ..overlap import overlapped
 from .find import PICTURE_SUFFIXES
+from .picture import Picture
 from .read import read_picture
 from .write import WRITABLE_SUFFIXES, write_picture
 
@@ -113,7 +116,8 @@ def paint_folder(
     """Paint what is not painted yet. EXIF, colour profile and bit depth go along.
 
     Each painting is whole or not there, and recorded at once: after a cancel or a crash the same call goes on
-    with the next picture. Changed pictures and other settings are painted anew.
+    with the next picture. Changed pictures and other settings are painted anew. While one picture is painted, in the
+    caller's thread, the next is read and the last written in others.
 
     Args:
         plan: From `plan_folder`.
@@ -129,29 +133,53 @@ def paint_folder(
     """
     report, record = FolderReport(), _read_record(target)
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    for number, (path, out) in enumerate(plan.items(), 1):
+
+    def load(job: tuple[Path, Path]) -> _Turn:
+        """The photo, where there is something to paint."""
+        path, out = job
         name = out.relative_to(target).as_posix()
-        painting = None
         stamp = [path.stat().st_size, path.stat().st_mtime_ns, fingerprint]
         if out.exists() and not replace_all and record.get(name) == stamp:
-            report.kept.append(out)
-        elif out.exists() and not replace_all and name not in record:
-            report.foreign.append(out)
-        else:
-            try:
-                picture = read_picture(path)
-                painting = paint(picture.image)
-            except ImageError as error:
-                report.failed[path] = error
-            else:
-                write_picture(replace(picture, image=painting), out, quality=quality)
-                _note(target, name, stamp)
-                report.painted.append(out)
-        if done is not None:
-            done(number, len(plan), painting)
+            return _Turn(report.kept)
+        if out.exists() and not replace_all and name not in record:
+            return _Turn(report.foreign)
+        return _Turn(report.painted, stamp, read_picture(path))
+
+    def work(job: tuple[Path, Path], turn: _Turn) -> _Turn:
+        picture = turn.picture
+        return turn if picture is None else replace(turn, picture=replace(picture, image=paint(picture.image)))
+
+    def store(job: tuple[Path, Path], turn: _Turn) -> _Turn:
+        if turn.picture is not None:
+            write_picture(turn.picture, job[1], quality=quality)
+            _note(target, job[1].relative_to(target).as_posix(), turn.stamp)
+        return turn
+
+    steps = overlapped(plan.items(), load, work, store, forgive=ImageError)
+    with contextlib.closing(steps):
+        for number, ((path, out), turn) in enumerate(steps, 1):
+            if isinstance(turn, ImageError):
+                report.failed[path] = turn
+            elif isinstance(turn, _Turn):
+                turn.where.append(out)
+            if done is not None:
+                picture = turn.picture if isinstance(turn, _Turn) else None
+                done(number, len(plan), None if picture is None else picture.image)
     if report.failed and len(report.failed) == len(plan):
         raise next(iter(report.failed.values()))
     return report
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What happens with one picture."""
+
+    where: list[Path]
+    """Of the report."""
+    stamp: list[Any] = field(default_factory=list)
+    """For the record."""
+    picture: Picture | None = None
+    """The photo, then its painting; None: nothing to do."""
 
 
 def _pictures(source: Path, target: Path, subfolders: bool) -> list[Path]:

@@ -11,7 +11,7 @@ from brushwork.core.inference.engine import Engine, moments, rows, supports
 from brushwork.core.inference.engine.store import FileRows, MemoryRows, Workspace, stored_rows
 from brushwork.core.inference.engine.window import Window, even_padding
 from brushwork.core.inference.memory import available_bytes, parse_bytes
-from brushwork.core.inference.painter import Painter, Plan
+from brushwork.core.inference.painter import WORKING_BYTES, Painter, Plan
 from brushwork.core.inference.video.statistics import SmoothedStatistics
 from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
@@ -252,3 +252,27 @@ def test_what_is_no_size_is_explained(text):
 
 def test_available_memory_is_plausible():
     assert 1 << 26 < available_bytes(torch.device("cpu")) < 1 << 46
+
+
+def test_the_memory_that_is_asked_for_is_that_of_the_plan():
+    model = build("instance", torch.float32)
+    stored = Painter(model, torch.device("cpu"), torch.float32).engine.program.stored_bytes
+    for keep in (True, False):
+        size = stored(2000, 3000, keep=keep)[0] + WORKING_BYTES
+        painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=size)
+        assert painter.plans(2000, 3000)[0] == Plan(keep=keep)
+        assert painter.bytes_needed(2000, 3000) == size
+    painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=1 << 20)
+    assert painter.plans(2000, 3000)[0].spill is not None
+    assert painter.bytes_needed(2000, 3000) == stored(2000, 3000, keep=False)[0] + WORKING_BYTES
+
+
+def test_the_plain_path_asks_for_its_activations():
+    transposed = {**SMALL, "upsampling": "transposed"}
+    model = StyleModel(build_network("transformer_net", transposed), ModelSpec("transformer_net", transposed))
+    stylizer = Stylizer(model, "cpu", max_batch=4)
+    one = stylizer.bytes_needed(1, 500, 500)
+    assert one == 500 * 500 * 1200
+    assert stylizer.bytes_needed(3, 500, 500) == 3 * one
+    assert stylizer.bytes_needed(9, 500, 500) == 4 * one
+    assert stylizer.bytes_needed(9, 2000, 2000) == 16 * one

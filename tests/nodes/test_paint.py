@@ -51,7 +51,14 @@ def test_every_picture_is_a_step_and_previews_are_small(stylize, host) -> None:
     assert host.steps == [(1, 3), (2, 3), (3, 3)]
     assert host.previews
     assert all(max(size) <= 1024 for size in host.previews)
-    assert host.room[0] >= 600 * 1200 * 900
+
+
+def test_comfyui_is_asked_for_the_memory_that_the_engine_takes(stylize, host) -> None:
+    stylize("fixed", photos(1, 64, 64))
+    stylize("fixed", photos(1, 1200, 600))
+    working, channels = 96 << 20, 4 + 6 / 4 + 2 * 8 / 16  # of the tiny network: at full, half and quarter size
+    assert host.room[1] - working == pytest.approx(1200 * 600 * 4 * channels, rel=0.15)
+    assert host.room[1] < 1200 * 600 * 900, "what the plain path would take"
 
 
 def test_strips_move_the_bar_and_cancel_works_between_them(stylize, host, interrupted, monkeypatch) -> None:
