@@ -82,8 +82,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--max-memory",
         metavar="SIZE",
-        help="memory that painting may take, such as 2GiB: larger pictures go through it in strips, and layers that do "
-        "not fit into files (default: what the machine can spare)",
+        help="memory that painting may take, such as 2GiB: larger pictures go through it by rows, and layers that do "
+        "not fit lie in files where TMPDIR points (default: what the machine can spare)",
     )
     parser.add_argument(
         "--style-size", type=_positive, metavar="PX", help="short side of the style picture; default: at most 512"

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..core.errors import BrushworkError, ImageError
 from ..core.hub.local import MODEL_SUFFIXES
 from ..core.images import from_bhwc, to_bhwc
+from ..core.inference import memory
 from . import _settings
 
 log = logging.getLogger("brushwork.nodes")
@@ -136,9 +137,10 @@ def make_room(patcher: Any, bytes_needed: float) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` is the device running out of memory."""
+    """Whether `error` is memory running out: of the device, as ComfyUI knows it, or of the processor."""
     newer = getattr(mm, "is_oom", None)
-    return bool(newer(error)) if newer else isinstance(error, mm.OOM_EXCEPTION)
+    hosts = bool(newer(error)) if newer else isinstance(error, mm.OOM_EXCEPTION)
+    return hosts or memory.is_out_of_memory(error)
 
 
 def free_device() -> None:
