@@ -90,15 +90,8 @@ def _has_encoder(name: str) -> bool:
 
 def to_video_frame(image: Tensor, pix_fmt: str, pts: int, time_base: Fraction) -> Any:
     """(1, 3, H, W), float 0..1 → a frame in the codec's format, BT.709."""
-    import numpy as np
-
     av = pyav()
-    if image.device.type == "cpu":
-        # not by torch: this is the thread that encodes while another one paints, with all of torch's threads
-        values = np.rint(image[0].numpy().transpose(1, 2, 0) * np.float32(255))
-        pixels = np.ascontiguousarray(values.clip(0, 255).astype(np.uint8))
-    else:
-        pixels = image[0].movedim(0, -1).mul(255).round_().clamp_(0, 255).to(torch.uint8).contiguous().cpu().numpy()
+    pixels = image[0].movedim(0, -1).mul(255).round_().clamp_(0, 255).to(torch.uint8).contiguous().cpu().numpy()
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt, dst_colorspace=BT709)
     frame.pts, frame.time_base = pts, time_base
     frame.colorspace, frame.color_range = BT709, LIMITED_RANGE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..files import atomic_path
-from ..overlap import overlapped
 from .encode import Encoding
 from .join import check_audio, join
 from .read import VideoFile, VideoFrame
@@ -129,41 +127,18 @@ class VideoJob:
         progress: Callable[[int, int | None], None] | None,
         path: Path,
     ) -> _Segment | None:
-        """Paint, encode and write the next frames; None where there are none left.
-
-        While a frame is painted, the next is decoded and the last encoded. At a segment's end all of it are encoded:
-        then the painter's state is saved.
-        """
+        """Paint, encode and write the next frames; None where there are none left."""
         encoder: SegmentEncoder | None = None
         picture, end = None, 0
-
-        def decode(_: int) -> VideoFrame | None:
-            return next(frames, None)
-
-        def paint(index: int, frame: VideoFrame | None) -> tuple[Tensor, int] | None:
-            if frame is None:
-                return None
-            painted = painter(frame.image.float() / 255, done + index)
-            if progress is not None:
-                progress(done + index + 1, total)
-            return painted, frame.pts
-
-        def encode(_: int, made: tuple[Tensor, int] | None) -> int | None:
-            nonlocal encoder, picture
-            if made is None:
-                return None
-            painted, pts = made
-            if encoder is None:
+        for frame in islice(frames, self.segment_frames):
+            painted = painter(frame.image.float() / 255, done + (encoder.frames if encoder else 0))
+            if encoder is None or picture is None:
                 picture = Picture(painted.shape[2], painted.shape[3], video.rate, video.time_base)
                 encoder = SegmentEncoder(self.encoding, picture)
-            encoder.add(painted, pts)
-            return pts
-
-        with contextlib.closing(overlapped(range(self.segment_frames), decode, paint, encode)) as steps:
-            for _, pts in steps:
-                if not isinstance(pts, int):
-                    break
-                end = pts + max(1, round(1 / (video.rate * video.time_base)))
+            encoder.add(painted, frame.pts)
+            end = frame.pts + max(1, round(1 / (video.rate * video.time_base)))
+            if progress is not None:
+                progress(done + encoder.frames, total)
         if encoder is None or picture is None:
             return None
         encoder.write(path)
