@@ -47,8 +47,8 @@ def build(name: str, dtype: torch.dtype = torch.float64) -> StyleModel:
             torch.nn.init.normal_(parameter, 0.3, 0.4)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.running_mean)
-            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+            module.get_buffer("running_mean").normal_()
+            module.get_buffer("running_var").uniform_(0.5, 2)
     styles = tuple(StyleInfo(str(i)) for i in range(hyperparameters.get("styles", 1)))
     return StyleModel(network.to(dtype), ModelSpec(architecture, hyperparameters, styles=styles))
 

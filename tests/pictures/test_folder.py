@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from brushwork.core.pictures.folder import RECORD, SAME_FORMAT, paint_folder, pl
 from PIL import Image
 
 
-def save(path: Path, colour: tuple[int, ...] = (10, 20, 30), **options: object) -> Path:
+def save(path: Path, colour: tuple[int, ...] = (10, 20, 30), **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGBA" if len(colour) == 4 else "RGB", (6, 4), colour).save(path, **options)
     return path
