@@ -59,6 +59,10 @@ class Session:
         self.page.locator(".p-toast-message", has_text=contains).first.wait_for()
         return next(text for text in self.toasts() if contains in text)
 
+    def wait_for_nodes(self, *types: str) -> None:
+        """Until there is a node of each type; the toast that says so may be gone on a busy machine."""
+        self.page.wait_for_function("types => types.every(t => app.graph.nodes.some(n => n.type === t))", arg=types)
+
     def close_toasts(self) -> None:
         self.page.evaluate("app.extensionManager.toast.removeAll()")
         self.page.wait_for_timeout(400)

@@ -57,7 +57,7 @@ def hub(page: Session, values: dict) -> dict:
     page.card("wild poppies").click()
     page.shot("hub-found")
     page.page.get_by_role("button", name="Download and add").click()
-    page.wait_for_toast("in the graph")
+    page.wait_for_nodes("BrushworkLoadStyleModel", "BrushworkStylize")
     page.shot("hub-added")
     added = page.nodes()
     page.close_toasts()
