@@ -69,12 +69,14 @@ def _grown(image: Tensor, side_px: int) -> Tensor:
     return image.index_select(-2, rows).index_select(-1, columns)
 
 
-@torch.jit.script_if_tracing
-def _grown_in_script(image: Tensor, side_px: int) -> Tensor:
+def _grown_to_side(image: Tensor, side_px: int) -> Tensor:
     height, width = image.shape[-2], image.shape[-1]
     rows = torch.arange(max(height, side_px), device=image.device).clamp_max(height - 1)
     columns = torch.arange(max(width, side_px), device=image.device).clamp_max(width - 1)
     return image.index_select(-2, rows).index_select(-1, columns)
+
+
+_grown_in_script = torch.jit.script_if_tracing(_grown_to_side)
 
 
 def examples(plan: ExportPlan) -> tuple[Tensor, ...]:
@@ -106,13 +108,13 @@ def save_torchscript(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) 
 
 @contextlib.contextmanager
 def _names_for_torchscript(module: nn.Module) -> Iterator[None]:
-    """TorchScript writes the classes' full names into the file, and reads them as identifiers.
+    """TorchScript writes full names of classes and functions into the file, and reads them as identifiers.
 
     ComfyUI calls a pack by the path of its folder: `/…/custom_nodes/comfyui-brushwork.core.export`.
     """
-    own = {type(part) for part in module.modules() if not _is_identifier(type(part).__module__)}
-    before = {kind: kind.__module__ for kind in own}
-    for kind in own:
+    named = {_grown_to_side, *(type(part) for part in module.modules())}
+    before = {kind: kind.__module__ for kind in named if not _is_identifier(kind.__module__)}
+    for kind in before:
         kind.__module__ = "brushwork." + kind.__module__.rpartition("/")[2].partition(".")[2]
     try:
         yield

@@ -36,7 +36,7 @@ def test_torchscript(kind, make, tmp_path):
 
 def test_torchscript_under_the_name_that_comfyui_gives_the_pack(make, tmp_path, monkeypatch):
     model = make("conditional")
-    kinds = {type(part) for part in model.network.modules()} | {program.ExportModule}
+    kinds = {type(part) for part in model.network.modules()} | {program.ExportModule, program._grown_to_side}
     kinds = {kind for kind in kinds if kind.__module__.startswith("brushwork.")}
     for kind in kinds:
         name = "/home/me/custom_nodes/comfyui-brushwork" + kind.__module__.removeprefix("brushwork")
