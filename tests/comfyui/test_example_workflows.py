@@ -13,14 +13,11 @@ from brushwork.core.hub import BundledSource, load_manifest
 from PIL import Image
 
 WORKFLOWS = sorted((Path(__file__).resolve().parents[2] / "example_workflows").glob("*.json"))
-TO_FETCH = {"21styles.model"}
-"""Models that the workflow's own note tells the user to fetch."""
-
 STAND_INS = {
     "cin-starter": "tiny-conditional_transformer_net.safetensors",
     "adain-starter": "tiny-microast.safetensors",
     "Candy (ONNX model zoo, opset 9) (hub)": "tiny-transformer_net.safetensors",
-    "21styles.model": "tiny-msg_net.safetensors",
+    "comatch-starter": "tiny-msg_net.safetensors",
 }
 """Small local models of the same kind for those that would have to be downloaded."""
 
@@ -109,7 +106,7 @@ def test_workflow_gives_an_image(server, path: Path) -> None:
         node["inputs"] |= QUICK.get(node["class_type"], {})
         if node["class_type"] == "BrushworkLoadStyleModel":
             model = node["inputs"]["model"]
-            assert model in choices or model in TO_FETCH, f"{model} of {path.name} can be had from nowhere"
+            assert model in choices, f"{model} of {path.name} can be had from nowhere"
             starts = any(other["inputs"].get("start_from") == [name, 0] for other in prompt.values())
             node["inputs"]["model"] = model if starts else STAND_INS[model]  # the network of a start must fit
         if "crop_size" in node["inputs"]:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...masks import resize_mask_rows
 from .affine import MapRows, precise
 from .rows import block_rows
 
@@ -98,24 +99,8 @@ def _by_pixel(rows: Tensor) -> Tensor:
 
 
 def _resized_rows(masks: Tensor, size: tuple[int, int], first: int, stop: int) -> Tensor:
-    """Rows `first` … `stop − 1` of `resize_mask(masks, *size)`; beyond the last row that row again.
-
-    The filter is the triangle of torch's antialiased bilinear interpolation, as wide as the masks are finer.
-    """
-    height, last = masks.shape[1], size[0] - 1
-    wanted = torch.arange(first, stop).clamp_max(last)
-    if height == size[0]:
-        taken = masks[:, first:stop] if stop <= height else masks[:, wanted.to(masks.device)]
-    else:
-        ratio = height / size[0]
-        support = max(ratio, 1.0)
-        low = max(0, int((min(first, last) + 0.5) * ratio - support))
-        high = min(height, int((min(stop - 1, last) + 0.5) * ratio + support) + 1)
-        centres = (wanted.double() + 0.5) * ratio
-        distance = (torch.arange(low, high) + 0.5 - centres[:, None]).abs() / support
-        weights = (1 - distance).clamp_min(0)
-        taken = (weights / weights.sum(1, keepdim=True)).to(masks) @ masks[:, low:high]
-    if masks.shape[2] == size[1]:
-        return taken
-    shape = (taken.shape[1], size[1])
-    return F.interpolate(taken[None], shape, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)
+    """Rows `first` … `stop − 1` of masks (K, h, w) at `size`; beyond the last row that row again."""
+    height = size[0]
+    rows = resize_mask_rows(masks[None], size, min(first, height - 1), min(stop, height))
+    missing = stop - first - rows.shape[2]
+    return (F.pad(rows, (0, 0, 0, missing), mode="replicate") if missing > 0 else rows)[0]
