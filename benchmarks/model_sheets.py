@@ -84,8 +84,9 @@ def main() -> None:
 
     if args.mix:
         a, b = args.mix
+        first_style, second_style = styles.get(a, a), styles.get(b, b)  # a painting's bare name is no key
         rows = [
-            [paint(photo, [StyleLayer(styles[a], 1 - share), StyleLayer(styles[b], share)]) for share in SHARES]
+            [paint(photo, [StyleLayer(first_style, 1 - share), StyleLayer(second_style, share)]) for share in SHARES]
             for photo in (photos["astronaut"], photos["coffee"])
         ]
         sheet("mix", rows, [f"{a} to {b}"] * 2, [f"{share:.0%}" for share in SHARES])
