@@ -65,7 +65,9 @@ def resize_mask_rows(mask: Tensor, size: tuple[int, int], first: int, stop: int)
         ratio = own / height
         support = max(ratio, 1.0)
         centres = (torch.arange(first, stop, dtype=torch.float64) + 0.5) * ratio
-        low, high = max(0, int(centres[0] - support)), min(own, int(centres[-1] + support) + 1)
+        # in Python: asking a tensor would wait for its device
+        low = max(0, int((first + 0.5) * ratio - support))
+        high = min(own, int((stop - 0.5) * ratio + support) + 1)
         distances = (torch.arange(low, high) + 0.5 - centres[:, None]).abs() / support
         weights = (1 - distances).clamp_min(0)
         weights = (weights / weights.sum(1, keepdim=True)).to(mask)
