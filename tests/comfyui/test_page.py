@@ -275,13 +275,12 @@ def test_a_failing_node_says_what_to_do_and_the_page_goes_on(server, drive) -> N
     assert seen["complaints"] == []
 
 
-def test_blueprints_are_found_and_paint(server, drive) -> None:
-    names = sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json"))
-    assert len(names) == 2
-    seen = drive(server, "blueprints", names=names)
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "subgraphs").glob("*.json")))
+def test_a_blueprint_is_found_and_paints(server, drive, name) -> None:
+    """Each in a page of its own: ComfyUI 0.33 adds no second one once the graph was cleared."""
+    seen = drive(server, "blueprints", names=[name])
     photo = np.asarray(Image.open(ROOT / "assets" / "samples" / "chelsea.jpg").convert("RGB")).astype(float)
-    for name in names:
-        painted = painting(server, seen["entries"][name])
-        assert painted.shape == photo.shape
-        assert np.abs(painted - photo).mean() > 10, f"{name} has painted nothing"
+    painted = painting(server, seen["entries"][name])
+    assert painted.shape == photo.shape
+    assert np.abs(painted - photo).mean() > 10, f"{name} has painted nothing"
     assert seen["complaints"] == []
