@@ -112,6 +112,26 @@ class Scaling(NamedTuple):
         return gain, -mean * gain if self.shift is None else row(self.shift) - mean * gain
 
 
+class Steering:
+    """γ and β of the norms that a style steers, handed out in their order: `_modulation.Modulation` of the engine.
+
+    Args:
+        scale_shift: All γ, then all β, (K, 2n); None: norms without affine.
+    """
+
+    def __init__(self, scale_shift: Tensor | None = None) -> None:
+        self.scales, self.shifts = (None, None) if scale_shift is None else precise(scale_shift).chunk(2, dim=1)
+        self._used = 0
+
+    def next(self, channels: int) -> Scaling:
+        """The next norm's."""
+        if self.scales is None or self.shifts is None:
+            return Scaling()
+        own = slice(self._used, self._used + channels)
+        self._used += channels
+        return Scaling(self.scales[:, own], self.shifts[:, own])
+
+
 def scaling_of(norm: InstanceNorm | ConditionalInstanceNorm, styles: Tensor | None) -> Scaling:
     """γ and β of a layer for K styles or mixes of styles, weights (K, S)."""
     gamma, beta = precise(norm.weight.detach()), precise(norm.bias.detach())

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures.adain import ADAIN_EPS
 from ...architectures.modulated_adain import ModulatedAdaINNet, ModulatedBlock, Stage
-from .affine import Scaling, precise
+from .affine import Scaling, Steering, precise
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution
 from .convolution import Stage as Step
 from .encoder import Encoder, Tap, tap
@@ -180,15 +180,12 @@ class ModulatedAdaINProgram:
             norms: Of the run; None: of one style everywhere.
         """
         run = replace(run, norms=norms or OwnNorms())
-        mean, deviation, modulation = (precise(part) for part in codes)
-        scales, shifts = modulation.chunk(2, dim=1)
-        used = 0
+        mean, deviation = (precise(part) for part in codes[:2])
+        steering = Steering(codes[2])
 
         def with_next(conv: Convolution) -> tuple[Convolution, Scaling]:
             """A convolution with the γ and β that are its own."""
-            nonlocal used
-            own = slice(used, used := used + conv.channels)
-            return conv, Scaling(scales[:, own], shifts[:, own])
+            return conv, steering.next(conv.channels)
 
         moments = encoded.moments[(run.norms.region or 0) % len(encoded.moments)] if run.norms.measures else None
         transfer = Scaling(deviation, mean, ADAIN_EPS, correction=1)

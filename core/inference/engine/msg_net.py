@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
 from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
-from .affine import Affine, Scaling, precise
+from .affine import Affine, Steering
 from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution
 from .maps import Maps
 from .moments import Moments
@@ -53,26 +53,6 @@ class Features:
     width: int
     store: RowStore | None
     """Where the rows are, if they are not computed anew."""
-
-
-class Steering:
-    """γ and β of the norms behind CoMatch, handed out in their order.
-
-    Args:
-        scale_shift: All γ, then all β, (K, 2n); None: norms without affine.
-    """
-
-    def __init__(self, scale_shift: Tensor | None = None) -> None:
-        self.scales, self.shifts = (None, None) if scale_shift is None else precise(scale_shift).chunk(2, dim=1)
-        self._used = 0
-
-    def next(self, channels: int) -> Scaling:
-        """The next norm's."""
-        if self.scales is None or self.shifts is None:
-            return Scaling()
-        own = slice(self._used, self._used + channels)
-        self._used += channels
-        return Scaling(self.scales[:, own], self.shifts[:, own])
 
 
 class MsgNetProgram:
