@@ -46,7 +46,17 @@ def test_every_text_is_used_and_every_used_one_is_there() -> None:
     known = set(table()["en"])
     used = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r't\(there \? "(\w+)" : "(\w+)"\)', code)[0])
     used |= {"corner0", "corner1", "corner2", "corner3"}  # by number
-    used |= {"bundled", "local", "hub", "small", "large", "method", "license", "where"}  # by a card's field
+    used |= {
+        "bundled",
+        "local",
+        "hub",
+        "small",
+        "large",
+        "method",
+        "license",
+        "where",
+        "strokeSize",
+    }  # by a card's field
     assert used == known, used ^ known
 
 

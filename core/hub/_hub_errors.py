@@ -7,6 +7,9 @@ import os
 from ..errors import DownloadError
 from .manifest import HubSource
 
+LOG_IN = "`hf auth login`, or set HF_TOKEN to its token and start again"
+"""A login is read at the next try; an environment variable only at the start of the program."""
+
 
 def offline(source: HubSource, reason: str = "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is set") -> DownloadError:
     """Offline mode is on and the file is not local."""
@@ -16,6 +19,25 @@ def offline(source: HubSource, reason: str = "HF_HUB_OFFLINE (or TRANSFORMERS_OF
         got=reason,
         do="Switch it off to download, or copy the file into a models folder.",
     )
+
+
+def token_refused(what: str) -> DownloadError:
+    """The Hub knows no such token; it then refuses even what is public.
+
+    Args:
+        what: What did not happen, as the head of a sentence.
+    """
+    return DownloadError(
+        f"{what}: the Hub does not accept the token.",
+        expected="a valid token, or none where everything is public",
+        got="status 401: it has expired, was revoked or is incomplete",
+        do=f"Log in again: {LOG_IN}.",
+    )
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status that an error of huggingface_hub came with."""
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def empty_file(source: HubSource) -> DownloadError:
@@ -50,13 +72,25 @@ def from_hub(source: HubSource, error: Exception) -> DownloadError:
 
     if isinstance(error, OfflineModeIsEnabled):
         return offline(source)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, GatedRepoError) or (status in (401, 403) and not isinstance(error, RepositoryNotFoundError)):
+    status = status_of(error)
+    if isinstance(error, GatedRepoError):
         return DownloadError(
             f"The repository of {source.label} is gated.",
             expected="an account that has accepted its licence",
             got=f"status {status}, {_token()}",
-            do=f"Accept the licence at {_page(source)}, then set HF_TOKEN to a token of that account.",
+            do=f"Accept the licence at {_page(source)}, then log in with that account: {LOG_IN}.",
+        )
+    if status == 401 and not isinstance(error, RepositoryNotFoundError):
+        return token_refused(f"{source.label} was not downloaded")
+    if status == 403:
+        return DownloadError(
+            f"The Hub does not let this account read {source.label}.",
+            expected="an account, and a token, that may read the repository",
+            got=f"status 403, {_token()}",
+            do=(
+                f"Look at {_page(source)}: accept the licence there if it asks for it, then log in with that "
+                f"account: {LOG_IN}. A fine-grained token must be allowed to read gated repositories."
+            ),
         )
     if isinstance(error, RepositoryNotFoundError):
         return DownloadError(

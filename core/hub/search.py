@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DownloadError
+from ._hub_errors import status_of, token_refused
 from .browse import StyleCard, method_of
 from .client import endpoint, list_files
 from .offline import offline_reason
@@ -52,7 +53,9 @@ def _found(words: str, limit: int) -> list[Any]:
     try:
         return list(HfApi(endpoint=endpoint()).list_models(filter=TAG, search=words or None, limit=limit))
     except foreign as error:
-        status = getattr(getattr(error, "response", None), "status_code", None)
+        status = status_of(error)
+        if status == 401:
+            raise token_refused("The Hub could not be searched") from error
         raise DownloadError(
             "The Hub could not be searched.",
             expected="a list of models",

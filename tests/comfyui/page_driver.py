@@ -16,11 +16,11 @@ from pathlib import Path
 from page_looks import languages, looks, opening, settings
 from page_painting import blueprints, fresh, keyboard, picture
 from page_session import Session
-from page_trouble import hub, node_errors, upload
+from page_trouble import hub, licence, node_errors, upload
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-EVERY = (picture, fresh, keyboard, blueprints, opening, looks, settings, languages, upload, hub, node_errors)
+EVERY = (picture, fresh, keyboard, blueprints, opening, looks, settings, languages, upload, hub, licence, node_errors)
 SCENARIOS = {one.__name__: one for one in EVERY}
 
 

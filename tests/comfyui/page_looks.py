@@ -86,6 +86,7 @@ def looks(page: Session, values: dict) -> dict:
     dialog = page.page.get_by_role("dialog")
     for corner, title in enumerate(("The Starry Night", "The Scream", "Water Lilies")):
         page.page.locator(f".bw-corner-{corner}").click()
+        dialog.get_by_label("Stroke size").select_option("small")
         one = dialog.get_by_role("option", name=f"{title}, small strokes")
         one.wait_for()
         if corner == 0:

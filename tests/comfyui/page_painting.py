@@ -16,10 +16,14 @@ def picture(page: Session, values: dict) -> dict:
     first = page.run()
     seconds = time.monotonic() - started
     page.open_styles()
-    page.page.get_by_role("searchbox", name="Search styles").fill("munch large")
+    page.page.get_by_role("searchbox", name="Search styles").fill("munch")
     page.page.wait_for_function("document.querySelectorAll('.bw-browser .bw-card').length === 1")
     page.page.evaluate("app.canvas.selectNodes(app.graph.nodes.filter(n => n.type === 'BrushworkStylize'))")
     page.card("The Scream").click()
+    page.preview()
+    strokes = page.page.locator(".bw-browser").get_by_label("Stroke size")
+    first_strokes = strokes.input_value()
+    strokes.select_option("small")  # the card that is open changes with it
     page.preview()
     page.shot("picked")
     page.page.get_by_role("button", name="Use in selected node").click()
@@ -30,7 +34,7 @@ def picture(page: Session, values: dict) -> dict:
     page.shot("painted")
     return {
         "before": before["BrushworkStylize"], "after": after["BrushworkStylize"], "first": first, "entry": entry,
-        "seconds": seconds, "loader": after["BrushworkLoadStyleModel"],
+        "seconds": seconds, "first_strokes": first_strokes, "loader": after["BrushworkLoadStyleModel"],
         "shown": page.page.evaluate("app.graph.nodes.some(n => n.imgs?.some(i => i.complete && i.naturalWidth > 0))"),
     }  # fmt: skip
 

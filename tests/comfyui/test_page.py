@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from brushwork.core.hub import HubSource, load_manifest
 from PIL import Image
 
 pytestmark = pytest.mark.comfyui
@@ -76,7 +77,8 @@ def busy() -> bool:
 def test_template_run_style_from_the_browser_run(server, drive) -> None:
     seen = drive(server, "picture", template="first_steps", title="The Great Wave")
     assert seen["loader"]["model"] == "cin-starter"
-    assert (seen["before"]["style"], seen["after"]["style"]) == ("great-wave", "the-scream--large")
+    assert (seen["before"]["style"], seen["after"]["style"]) == ("great-wave", "the-scream--small")
+    assert seen["first_strokes"] == "large", "the list does not begin with what a bare name stands for"
     photo = np.asarray(Image.open(ROOT / "assets" / "samples" / "chelsea.jpg").convert("RGB")).astype(float)
     wave, scream = painting(server, seen["first"]), painting(server, seen["entry"])
     assert wave.shape == scream.shape == photo.shape
@@ -217,13 +219,21 @@ def local_hub(tmp_path: Path):
     hub.stop()
 
 
+@pytest.fixture
+def online(local_hub, tmp_path: Path, monkeypatch) -> dict[str, str]:
+    """The environment of a server that may ask the local Hub, and nobody is logged in."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    hub, _ = local_hub
+    return {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1,localhost"}
+
+
 def test_the_hub_is_asked_when_the_user_wants_it_and_its_errors_leave_the_page_usable(
-    start_server, base_folder: Path, drive, local_hub, tmp_path: Path, monkeypatch
+    start_server, base_folder: Path, drive, local_hub, online, tmp_path: Path
 ) -> None:
     hub, repo = local_hub
     model = (base_folder / "models" / "style_transfer" / "tiny-conditional_transformer_net.safetensors").read_bytes()
     hub.repos["owner/wild-poppies"] = repo({"poppies.safetensors": model}, tags=("brushwork-style", "license:mit"))
-    hub.repos["owner/gated"] = repo({"g.safetensors": model}, gated=True, tags=("brushwork-style",))
     control = tmp_path / "stop"
     watching = threading.Event()
 
@@ -235,13 +245,10 @@ def test_the_hub_is_asked_when_the_user_wants_it_and_its_errors_leave_the_page_u
                 control.unlink()
             time.sleep(0.02)
 
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    environment = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1,localhost"}
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        with start_server(base_folder, environment) as server:
+        with start_server(base_folder, online) as server:
             seen = drive(server, "hub", control=str(control))
     finally:
         watching.set()
@@ -250,10 +257,47 @@ def test_the_hub_is_asked_when_the_user_wants_it_and_its_errors_leave_the_page_u
     assert seen["before"] == 0, "the Hub was asked before anybody pressed a button"
     assert "nobody/nothing" in seen["wrong"]
     assert "Free disk space" in seen["full"]
-    assert "licence" in seen["gated"]
     assert seen["added"]["BrushworkLoadStyleModel"]["model"] == "owner/wild-poppies/poppies.safetensors"
     assert "Check the network" in seen["away"]
     assert seen["after"] == []
+    routes = ("/brushwork/search", "/brushwork/download")
+    assert [text for text in seen["complaints"] if not any(route in text for route in routes)] == []
+
+
+def test_a_licence_or_a_login_that_is_missing_is_asked_for(
+    start_server, base_folder: Path, drive, local_hub, online, tmp_path: Path
+) -> None:
+    """The Hub's 401 and 403, in the browser and at the nodes; once the licence is accepted, the same page paints."""
+    hub, repo = local_hub
+    model = (base_folder / "models" / "style_transfer" / "tiny-conditional_transformer_net.safetensors").read_bytes()
+    hub.repos["owner/gated"] = repo({"g.safetensors": model}, gated=True, tags=("brushwork-style",))
+    entry = next(
+        one for one in load_manifest().entries if one.kind == "style_model" and isinstance(one.source, HubSource)
+    )
+    hub.repos[entry.source.repo_id] = repo({entry.source.filename: b"weights"}, gated=True)
+    says = {"nobody": "gated", "somebody": "gated", "expired": "does not accept the token"}
+    with start_server(base_folder, online) as server:
+        choices = server.get("/object_info/BrushworkLoadStyleModel")["BrushworkLoadStyleModel"]["input"]["required"]
+        (choice,) = [name for name in choices["model"][1]["options"] if name.startswith(entry.title)]
+        seen = drive(
+            server, "licence", login=str(tmp_path / "hf" / "token"), says=says, accepted="hf_accepted",
+            accounts={"nobody": "", "somebody": "hf_has_not_accepted", "expired": "hf_expired"},
+            nodes={"BrushworkGetStyle": {"repository": "owner/gated"}, "BrushworkLoadStyleModel": {"model": choice}},
+        )  # fmt: skip
+        painting(server, seen["entry"])
+    shutil.rmtree(base_folder / "models" / "style_transfer" / "owner", ignore_errors=True)
+    for account, toasts in seen["told"].items():
+        assert len(toasts) == (4 if account == "expired" else 3)
+        for toast in toasts:
+            assert "hf auth login" in toast, f"{account}: how to log in is missing"
+            assert "hf_" not in toast, "a token is shown"
+    for account, status in (("nobody", "401, without a token"), ("somebody", "403, with a token")):
+        for toast, repo_id in zip(
+            seen["told"][account], ("owner/gated", "owner/gated", entry.source.repo_id), strict=True
+        ):
+            assert f"Accept the licence at {hub.endpoint}/{repo_id}" in toast
+            assert status in toast
+    assert seen["nodes"]["BrushworkLoadStyleModel"]["model"] == "owner/gated/g.safetensors"
     routes = ("/brushwork/search", "/brushwork/download")
     assert [text for text in seen["complaints"] if not any(route in text for route in routes)] == []
 

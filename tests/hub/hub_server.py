@@ -18,6 +18,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CDN_CHUNK = 1 << 15
 OWNER_TOKEN, READER_TOKEN = "hf_owner_may_write", "hf_reader_may_not"
+ACCEPTED_TOKEN = "hf_accepted"
+"""Of an account that has accepted every licence."""
+EXPIRED_TOKEN = "hf_expired"
+"""The Hub refuses it everywhere, also where none is needed."""
 LFS_FROM_BYTES = 1 << 10
 """The real Hub decides by suffix and size."""
 
@@ -229,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(self.asked)
         if self.hub.status is not None:
             self._refuse(self.hub.status)
+        elif self.asked.authorization == f"Bearer {EXPIRED_TOKEN}":
+            self._send(401, {"X-Error-Message": "Invalid credentials in Authorization header"}, b"{}")
         elif match := re.fullmatch(r"/cdn/([0-9a-f]{64})", path):
             self._content(match[1])
         elif path == "/api/models":
@@ -251,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self.hub.repos.get(name)
         if repo is None:
             self._refuse(401, "RepoNotFound")
-        elif repo.gated and self.headers.get("Authorization") != "Bearer hf_accepted":
+        elif repo.gated and self.headers.get("Authorization") != f"Bearer {ACCEPTED_TOKEN}":
             self._refuse(403 if self.headers.get("Authorization") else 401, "GatedRepo")
         elif revision not in (*repo.revisions, repo.commit):
             self._refuse(404, "RevisionNotFound")

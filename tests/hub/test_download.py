@@ -212,6 +212,23 @@ def test_gated_says_where_to_accept(paint, make_entry, tmp_path, monkeypatch):
     assert sent == [None]
 
 
+def test_a_token_that_the_hub_refuses_and_an_account_that_may_not_read(paint, make_entry, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    with pytest.raises(DownloadError, match="does not accept the token") as caught:
+        download_weights(make_entry(), tmp_path)
+    assert four_parts(caught.value)
+    assert "hf auth login" in caught.value.do
+    monkeypatch.setenv("HF_TOKEN", "hf_without_permission")
+    paint.status = 403
+    with pytest.raises(DownloadError, match="does not let this account read") as caught:
+        download_weights(make_entry(), tmp_path)
+    assert four_parts(caught.value)
+    assert f"{paint.endpoint}/owner/paint" in caught.value.do
+    assert "licence" in caught.value.do
+    assert "hf_" not in str(caught.value)
+    assert left(tmp_path) == set()
+
+
 @pytest.mark.parametrize("switch", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
 def test_offline_switch(paint, make_entry, tmp_path, monkeypatch, switch):
     monkeypatch.setenv(switch, "1")

@@ -61,3 +61,11 @@ def test_offline_and_without_a_server_the_user_learns_what_to_do(published, monk
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match="could not be searched"):
         search_styles()
+
+
+def test_a_refused_token_is_told_apart_from_a_bad_network(published, monkeypatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    for words in ("", "anna/wild-poppies"):
+        with pytest.raises(DownloadError, match="does not accept the token") as caught:
+            search_styles(words)
+        assert "hf auth login" in caught.value.do

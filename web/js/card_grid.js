@@ -1,4 +1,5 @@
 // Thumbnails in rows, of which only those in view are in the page: 500 styles open as fast as 20.
+import { painting } from "./catalogue.js";
 import { element } from "./dom.js";
 import { thumbnailUrl } from "./server.js";
 import { t } from "./strings.js";
@@ -42,16 +43,17 @@ export class CardGrid {
     this.observer.observe(this.element);
   }
 
-  /** Show other cards; the active one stays if it is among them. */
+  /** Show other cards; the active one stays if it, or its painting with other strokes, is among them. */
   show(cards) {
     const before = this.cards[this.active];
     this.cards = cards;
-    const again = before ? cards.findIndex((card) => same(card, before)) : -1;
+    const again = before ? cards.findIndex((card) => painting(card) === painting(before)) : -1;
     this.active = again;
     for (const option of this.shown.values()) option.remove();
     this.shown.clear();
     if (again < 0) this.element.scrollTop = 0;
     this.draw();
+    if (again >= 0 && cards[again].style !== before.style) this.onSelect(cards[again]);
   }
 
   get columns() {
@@ -165,8 +167,4 @@ export function picture(card, className = "bw-card-picture") {
   if (url) return element("img", { class: className, src: url, alt: "", loading: "lazy", draggable: "false" });
   const letter = [...(card?.title ?? "")].find((sign) => /\p{L}|\p{N}/u.test(sign)) ?? "·";
   return element("span", { class: `${className} bw-blank`, "aria-hidden": "true", text: letter.toUpperCase() });
-}
-
-function same(one, other) {
-  return one.model === other.model && one.style === other.style;
 }

@@ -65,6 +65,21 @@ export function filterCards(list, { words = "", method = "", license = "", place
   );
 }
 
+/** One card a painting of a model, where they were: the one with the wanted strokes, else with its largest. */
+export function onePerPainting(list, stroke) {
+  const chosen = new Map();
+  for (const card of list) {
+    const name = painting(card);
+    if (!chosen.has(name) || chosen.get(name).stroke !== stroke) chosen.set(name, card);
+  }
+  return [...chosen.values()];
+}
+
+/** What a card's stroke sizes have in common: the model, and the painting's bare name. */
+export function painting({ model, style }) {
+  return `${model}\n${style.split("--")[0]}`;
+}
+
 const texts = new WeakMap();
 
 function searchText(card) {

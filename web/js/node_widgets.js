@@ -1,7 +1,7 @@
 // Pictures on the nodes: what Load Style Model and Stylize are set to, and a click that opens the picker.
 import { app } from "../../../scripts/app.js";
 import { picture } from "./card_grid.js";
-import { findCard, knownStyles, loadStyles, onStyles } from "./catalogue.js";
+import { findCard, knownStyles, loadStyles, onePerPainting, onStyles } from "./catalogue.js";
 import { element, loadStyleSheet } from "./dom.js";
 import { applyCard, loaderBehind, setWidget, widget } from "./graph.js";
 import { addMixPad } from "./mix_pad.js";
@@ -59,7 +59,7 @@ function faceButton(node, label, look, choose) {
   );
   const draw = () => {
     const { cards, text: name } = look();
-    pictures.replaceChildren(...cards.slice(0, PICTURES).map((card) => picture(card, "bw-face-picture")));
+    pictures.replaceChildren(...onePerPainting(cards, "").slice(0, PICTURES).map((card) => picture(card, "bw-face-picture")));
     text.textContent = name ?? t("anyOfModel");
     face.setAttribute("aria-label", [label, name].filter(Boolean).join(": "));
   };

@@ -1,6 +1,6 @@
 // Search box, filters and the grid of styles: the style browser's tab and the pickers are made of it.
 import { CardGrid } from "./card_grid.js";
-import { filterCards, knownStyles, loadStyles, offlineReason, onStyles } from "./catalogue.js";
+import { filterCards, knownStyles, loadStyles, offlineReason, onePerPainting, onStyles } from "./catalogue.js";
 import { afterwards, element } from "./dom.js";
 import { showError, tell } from "./server.js";
 import { METHOD_NAMES } from "./style_preview.js";
@@ -33,12 +33,13 @@ export class StylePanel {
     this.method = this.filter("method");
     this.license = this.filter("license");
     this.place = this.filter("where");
+    this.stroke = this.filter("strokeSize");
     this.status = element("p", { class: "bw-status", role: "status", "aria-live": "polite", text: t("loading") });
     this.element = element(
       "div",
       { class: "bw-panel" },
       element("div", { class: "bw-line" }, this.words, this.refreshButton()),
-      element("div", { class: "bw-line bw-filters" }, this.method, this.license, this.place),
+      element("div", { class: "bw-line bw-filters" }, this.method, this.license, this.place, this.stroke),
       element("div", { class: "bw-line" }, this.status, ...(hub ? [this.hubButton()] : [])),
       this.grid.element,
     );
@@ -112,12 +113,14 @@ export class StylePanel {
     fill(this.method, t("allMethods"), values(all, "method"), (name) => METHOD_NAMES[name] ?? t("otherMethod"));
     fill(this.license, t("allLicenses"), values(all, "license"), (name) => (name === "unknown" ? t("unknown") : name));
     fill(this.place, t("everywhere"), values(all, "place"), t);
-    const shown = filterCards(all, {
+    fill(this.stroke, "", values(all, "stroke").filter(Boolean), t);
+    const fitting = filterCards(all, {
       words: this.words.value,
       method: this.method.value,
       license: this.license.value,
       place: this.place.value,
     });
+    const shown = onePerPainting(fitting, this.stroke.value); // after the words: "small" still finds small strokes
     this.status.textContent = shown.length ? t("count", { n: shown.length }) : t("none");
     if (this.ask) {
       const reason = offlineReason();
@@ -145,13 +148,13 @@ function values(cards, name) {
   return [...new Set(cards.map((card) => card[name]))].sort();
 }
 
-/** Options of a filter; the choice stays while it is among them. */
+/** Options of a filter; the choice stays while it is among them. Without `everything` it is always one of the names. */
 function fill(select, everything, names, spoken) {
   const before = select.value;
   select.replaceChildren(
-    element("option", { value: "", text: everything }),
+    ...(everything ? [element("option", { value: "", text: everything })] : []),
     ...names.map((name) => element("option", { value: name, text: spoken(name) })),
   );
-  select.value = names.includes(before) ? before : "";
+  select.value = names.includes(before) ? before : everything ? "" : (names[0] ?? "");
   select.hidden = names.length < 2;
 }
