@@ -84,7 +84,7 @@ class Meter:
             ImageError: Too small, or photo and painting of another shape.
         """
         stylized, photo, style = (
-            _large_enough(check_image(image, name), name)
+            large_enough(check_image(image, name), name)
             for image, name in ((stylized, "painting"), (photo, "photo"), (style, "style"))
         )
         photo = _fitted(photo, stylized)
@@ -120,13 +120,18 @@ def mean_of(measurements: Sequence[Measurement]) -> Measurement:
     return Measurement(**{name: mean(getattr(one, name) for one in measurements) for name in names})
 
 
-def _large_enough(image: Tensor, name: str) -> Tensor:
+def large_enough(image: Tensor, name: str) -> Tensor:
+    """The picture (B, C, H, W) itself, if a loss network can look at it.
+
+    Raises:
+        ImageError: A side is shorter than `SMALLEST_SIDE_PX`.
+    """
     if min(image.shape[-2:]) < SMALLEST_SIDE_PX:
         raise ImageError(
-            f"The {name} is too small to be measured.",
+            f"The {name} is too small for the loss network.",
             expected=f"sides of at least {SMALLEST_SIDE_PX} px",
             got=f"{image.shape[-1]}×{image.shape[-2]}",
-            do="Measure a larger picture.",
+            do="Take a larger picture, or enlarge it.",
         )
     return image
 

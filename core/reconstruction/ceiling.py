@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..images import check_image
 from ..losses.encoders import EncoderStack
-from ..metrics.measure import CONTENT_LAYER, STYLE_LAYERS
+from ..metrics.measure import CONTENT_LAYER, STYLE_LAYERS, large_enough
 from ..metrics.perceptual import relative_content_loss, relative_style_loss
 from .pixels import Painted, PixelProgress, Terms, optimise_pixels
 
@@ -60,7 +60,7 @@ def best_painting(
     Args:
         encoder: Loss network, on the device to compute on. Layers of the style loss that it lacks do not count.
         photo: (1, 3, H, W), 0..1, sides of at least 32 px.
-        style: (1, 3, h, w).
+        style: (1, 3, h, w), likewise.
         options: See there.
         progress: See `PixelProgress`.
 
@@ -69,12 +69,13 @@ def best_painting(
         `history` ends with its losses.
 
     Raises:
-        ImageError: No picture.
+        ImageError: No picture, or too small a one.
     """
     options = options or CeilingOptions()
     device = next(encoder.parameters()).device
     photo, style = (
-        check_image(image, name).to(device, torch.float32) for image, name in ((photo, "photo"), (style, "style"))
+        large_enough(check_image(image, name), name).to(device, torch.float32)
+        for image, name in ((photo, "photo"), (style, "style"))
     )
     layers = [layer for layer in STYLE_LAYERS if layer in encoder.layer_names()]
     with torch.inference_mode(False), torch.no_grad():

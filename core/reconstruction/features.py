@@ -17,6 +17,7 @@ from ..errors import ConfigError
 from ..images import check_image
 from ..losses.encoders import EncoderStack
 from ..losses.functional import gram_matrix, total_variation_loss
+from ..metrics.measure import large_enough
 from .pixels import Loss, Optimizer, Painted, PixelProgress, Terms, optimise_pixels
 
 Kept = Literal["feature", "style"]
@@ -69,11 +70,11 @@ def reconstruct(
 
     Raises:
         ConfigError: A layer that the encoder lacks.
-        ImageError: No picture.
+        ImageError: No picture, or too small a one.
     """
     options = options or ReconstructionOptions()
     device = next(encoder.parameters()).device
-    picture = check_image(picture, "picture").to(device, torch.float32)
+    picture = large_enough(check_image(picture, "picture"), "picture").to(device, torch.float32)
     layers = list(dict.fromkeys(options.layers))
     with torch.inference_mode(False), torch.no_grad():  # results of inference_mode could not be used in a graph
         loss = _loss(encoder, layers, encoder.features(picture.clone(), layers), options)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -106,6 +107,29 @@ class Server:
         status, body = self.request(path)
         assert status == 200, (path, status, body)
         return json.loads(body)
+
+    def defaults(self, node: str) -> dict:
+        """The values of a fresh node's widgets."""
+        info = self.get(f"/object_info/{node}")[node]
+        found = {}
+        for name, (kind, *rest) in {**info["input"].get("required", {}), **info["input"].get("optional", {})}.items():
+            options = rest[0] if rest else {}
+            if "default" in options:
+                found[name] = options["default"]
+            elif kind == "COMBO" or isinstance(kind, list):
+                found[name] = (options.get("options") or kind)[0]
+        return found
+
+    def sizes(self, output: dict) -> list[tuple[int, int]]:
+        """(Width, height) of the pictures that a node of a finished prompt has shown."""
+        found = []
+        for picture in output["images"]:
+            query = f"/view?filename={picture['filename']}&subfolder={picture['subfolder']}&type={picture['type']}"
+            status, body = self.request(query)
+            assert status == 200
+            with Image.open(io.BytesIO(body)) as image:
+                found.append(image.size)
+        return found
 
     def listen(self) -> tuple[WebSocket, str]:
         client = uuid.uuid4().hex

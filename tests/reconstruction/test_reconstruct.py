@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
-from brushwork.core.errors import ConfigError, TrainingError
+from brushwork.core.errors import ConfigError, ImageError, TrainingError
 from brushwork.core.losses.encoders import EncoderStack
 from brushwork.core.metrics import Meter
 from brushwork.core.reconstruction import CeilingOptions, ReconstructionOptions, best_painting, reconstruct
@@ -106,3 +106,13 @@ def test_wrong_options_and_infinite_losses(encoder, picture):
         reconstruct(encoder, picture, ReconstructionOptions(("relu9_1",)))
     with pytest.raises(TrainingError, match="left the range"):
         optimise_pixels(picture, lambda x: ((x / 0).sum(), {"loss": (x / 0).sum()}), 2)
+
+
+def test_too_small_a_picture_is_refused_in_words(encoder, picture):
+    tiny = picture[..., :31, :]
+    with pytest.raises(ImageError, match="picture is too small"):
+        reconstruct(encoder, tiny, ReconstructionOptions(steps=1))
+    for photo, style, name in ((tiny, picture, "photo"), (picture, tiny, "style")):
+        with pytest.raises(ImageError, match=f"{name} is too small") as caught:
+            best_painting(encoder, photo, style, CeilingOptions(steps=1))
+        assert "48×31" in caught.value.got
