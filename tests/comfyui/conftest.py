@@ -58,7 +58,7 @@ class WebSocket:
 
     def receive(self) -> tuple[str, dict] | bytes:
         """Next message: (type, data) of a JSON one, or the bytes of a binary one (previews, texts)."""
-        message, final = b"", False
+        message, final, opcode = b"", False, 0
         while not final:
             head, length = self._stream.read(2)
             final, opcode, length = bool(head & 0x80), head & 0x0F, length & 0x7F

@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._receive()
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def _receive(self) -> None:
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = f"{self.hub.endpoint}/{name}/commit/{repo.commit}"
         self._json({"commitUrl": url, "commitOid": repo.commit, "hookOutput": ""})
 
-    def _json(self, content: dict, status: int = 200) -> None:
+    def _json(self, content: dict | list, status: int = 200) -> None:
         self._send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
     def _answer(self) -> None:
