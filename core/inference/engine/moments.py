@@ -11,6 +11,9 @@ from ...architectures._field import SMALLEST_REGION
 from ...architectures._statistics import active_hook
 from .affine import MapRows, precise
 
+LANES = 1024
+"""Neighbouring pixels are measured side by side, in so many sums at a time."""
+
 
 class Statistics(NamedTuple):
     """What a layer is normalized by."""
@@ -32,8 +35,9 @@ class Statistics(NamedTuple):
 class Moments:
     """Mean and variance of a layer whose rows come in blocks   (combined as in Chan, Golub, LeVeque 1983, eq. 2.1).
 
-    PyTorch's normalization layers accumulate a whole channels_last picture in one float32 sum: an error of 0.19 σ at
-    4096². A block here holds some ten thousand values a channel, where the same kernel is exact to 2e-6 σ.
+    PyTorch's normalization layers accumulate a whole channels_last picture in one float32 sum a channel: an error of
+    0.19 σ at 4096². A block with few channels still has tens of thousands of values in each, 3e-6 σ off where they are
+    all positive; as 1024 sums of a few hundred values each it is 1e-7 σ off, and needs down to a quarter of the time.
     """
 
     def __init__(self) -> None:
@@ -43,14 +47,29 @@ class Moments:
 
     def add(self, block: Tensor) -> None:
         """Take in the next block (1, C, r, W), channels_last."""
-        if block.device.type in ("cpu", "cuda"):
-            mean, variance = torch.batch_norm_update_stats(block, None, None, 0.0)
+        values = block.permute(0, 2, 3, 1).flatten(0, 2)  # (r · W, C), a view
+        beside = max(1, LANES // values.shape[1])
+        even = len(values) // beside * beside
+        if even:
+            self._measure(values[:even].unflatten(0, (-1, beside)))
+        if even < len(values):
+            self._measure(values[even:, None])
+
+    def _measure(self, values: Tensor) -> None:
+        """Take in (n, k, C): k · C sums of n values."""
+        count, beside, channels = values.shape
+        work = torch.promote_types(values.dtype, torch.float32)
+        if values.device.type in ("cpu", "cuda"):
+            side_by_side = values.reshape(1, 1, count, -1).permute(0, 3, 1, 2)
+            # running statistics, which nobody reads, let those of half precision come in float32
+            unread = values.new_zeros(2, beside * channels, dtype=work)
+            mean, variance = torch.batch_norm_update_stats(side_by_side, unread[0], unread[1], 0.0)
         else:
-            work = block.to(torch.promote_types(block.dtype, torch.float32))
-            variance, mean = torch.var_mean(work, dim=(0, 2, 3), correction=0)
-        self._counts.append(block.shape[2] * block.shape[3])
+            variance, mean = torch.var_mean(values.to(work), dim=0, correction=0)
+        between, mean = torch.var_mean(mean.view(beside, channels), dim=0, correction=0)
+        self._counts.append(count * beside)
         self._means.append(mean)
-        self._variances.append(variance)
+        self._variances.append(variance.view(beside, channels).mean(0) + between)
 
     @property
     def count(self) -> int:
