@@ -8,9 +8,10 @@ of its own, with the same random weights, as its users would run it; they take t
 the threads of the side before come to rest, and medians are compared. The style is encoded before the clock starts. The
 first picture of every size is not counted. `--onnx` adds pytorch/examples' network in ONNX Runtime, on as many threads.
 
-The roofline is the larger of two times: the network's multiplications at what a 3×3 convolution of 128 channels
-reaches on this machine in that precision, and its layers' outputs, written once and read once, at what a copy reaches.
-Rewritten layers multiply less than the network on paper, which is what is counted: they can be faster than that. The
+The roofline is the larger of two times: the fewest multiplications that give the network's result (a 3×3 convolution
+behind a nearest ×2 needs four ninths of what it has on paper, a 1×1 a quarter) at the most that convolutions and matrix
+products of several sizes reach on this machine in that precision, and the layers' outputs, written once and read once,
+at what a copy reaches. The
 PSNR is against the plain path in float64, of a photo; the last layer's random weights are scaled so that the picture
 has colours.
 """
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import nn
@@ -56,7 +58,10 @@ def reference_network(method: str, folder: str) -> tuple[nn.Module, ...]:
         return with_colours((module_of(folder, "transformer_net").TransformerNet().eval(),), 255)
     net = module_of(folder, "net")
     if method == "msg-net":
-        return with_colours((net.Net(ngf=128).eval(),), 255)
+        network = net.Net(ngf=128).eval()
+        with torch.inference_mode():  # without a target its features are multiplied by whatever lay in memory
+            network.setTarget(torch.rand(1, 3, 128, 128) * 255)
+        return with_colours((network,), 255)
     return with_colours((nn.Sequential(*list(net.vgg.children())[:31]).eval(), net.decoder.eval()), 1)
 
 
@@ -75,23 +80,28 @@ def with_colours(networks: tuple[nn.Module, ...], white: float) -> tuple[nn.Modu
     return networks
 
 
-def multiplications(networks: tuple[nn.Module, ...], run) -> int:
-    """Of all convolutions in one run on a small picture."""
-    return counted(networks, run)[0]
-
-
 def counted(networks: tuple[nn.Module, ...], run) -> tuple[int, int]:
-    """Multiplications of all convolutions in one run, and how many numbers they put out."""
+    """The fewest multiplications that the convolutions of one run can do with, and how many numbers they put out."""
     total = values = 0
+    doubled, interpolate = False, nn.functional.interpolate
+
+    def double(*args: Any, **options: Any) -> torch.Tensor:
+        nonlocal doubled
+        doubled = True
+        return interpolate(*args, **options)
 
     def count(module: nn.Module, _: object, out: torch.Tensor) -> None:
-        nonlocal total, values
+        nonlocal total, values, doubled
         assert isinstance(module, nn.Conv2d)
         values += out.numel()
-        total += out.numel() * module.in_channels // module.groups * module.kernel_size[0] * module.kernel_size[1]
+        # behind a nearest ×2 a k×k window sees (k + 1) / 2 different inputs in each direction
+        taps = [(side + 1) / 2 / (1 if side > 1 else 2) if doubled else side for side in module.kernel_size]
+        total += round(out.numel() * module.in_channels // module.groups * taps[0] * taps[1])
+        doubled = False
 
     hooks = [m.register_forward_hook(count) for n in networks for m in n.modules() if isinstance(m, nn.Conv2d)]
-    run()
+    with mock.patch.object(nn.functional, "interpolate", double):
+        run()
     for hook in hooks:
         hook.remove()
     return total, values
@@ -177,10 +187,17 @@ def memory_kib(field: str) -> int:
 
 
 def peak_flops(dtype: torch.dtype) -> float:
-    """What the machine reaches at best, in operations a second."""
-    x = torch.randn(1, 128, 258, 258).to(dtype).contiguous(memory_format=torch.channels_last)
-    weight = torch.randn(128, 128, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
-    return 2 * 256 * 256 * 128 * 128 * 9 / shortest(lambda: nn.functional.conv2d(x, weight))
+    """What the machine reaches at best, in operations a second: of 3×3 convolutions and of matrix products."""
+    best = 0.0
+    for channels, side in ((128, 64), (128, 256), (256, 64)):
+        x = torch.randn(1, channels, side + 2, side + 2).to(dtype).contiguous(memory_format=torch.channels_last)
+        weight = torch.randn(channels, channels, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
+        seconds = shortest(lambda x=x, weight=weight: nn.functional.conv2d(x, weight))
+        best = max(best, 2 * side**2 * channels**2 * 9 / seconds)
+    for side in (512, 1024, 2048):
+        x = torch.randn(side, side).to(dtype)
+        best = max(best, 2 * side**3 / shortest(lambda x=x: x @ x))
+    return best
 
 
 def shortest(run: Callable[[], object]) -> float:

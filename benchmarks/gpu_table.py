@@ -14,8 +14,9 @@ card has finished. Decoding and encoding of pictures and the way to the card and
 | engine | the engine's passes, which the Stylizer takes where the whole picture does not fit |
 | graph | `plain` as one CUDA graph, with `--graphs`: no launches to wait for |
 
-The limit is the larger of two times: the network's multiplications at what a 3×3 convolution of 128 channels reaches on
-this card, and the fewest bytes that must move (every layer written once and read once) at what a copy reaches.
+The limit is the larger of two times: the fewest multiplications that give the network's result at what a 3×3 convolution
+of 128 channels reaches on this card, and the fewest bytes that must move (every layer written once and read once) at
+what a copy reaches.
 
 `--device cpu` runs the same script without a card, to see that it works; it says nothing about speed.
 """
@@ -31,7 +32,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from engine_table import multiplications, reference_network
+from engine_table import counted, reference_network
 from torch import Tensor, nn
 
 BARS = {"speed_up_1080p": 4.0, "fps_1080p": 200.0, "fps_4k": 50.0, "times_the_limit": 3.0}
@@ -135,7 +136,7 @@ def measure(args: argparse.Namespace, device: torch.device) -> tuple[list[dict],
     dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
     (network,) = reference_network("transformer", args.examples)
     small = torch.rand(1, 3, 128, 128)
-    per_pixel = multiplications((network,), lambda: network(small)) / 128**2
+    per_pixel = counted((network,), lambda: network(small))[0] / 128**2
     values = layer_values(network, small) / 128**2
     sides = sides_of(network, device, dtype)
     operations, bandwidth = peaks_of(device, dtype, args.peak_px)
