@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -13,25 +13,28 @@ from torch import Tensor
 
 from ...color import ColorMode
 from ...images import check_image, resize_image, split_alpha
-from ...masks import check_mask, composite, resize_mask
-from ...style_model import StyleLayer, StyleSelection
+from ...masks import check_mask, resize_mask
+from ...style_model import StyleSelection
 from ..controls import NEUTRAL, Controls
 from ..light import Light
+from ..periodic import periodic_resize
 from ..strength import Strength, blend_weight, check_strength
-from ..stroke import relative_stroke
-from ..stroke_styles import with_stroke_size
+from ..stroke import Paint
 from ..stylizer import Stylizer
-from .anchor import CELL_PX, Anchor
-from .blend import blend_paint
+from ..wrap import axes_of
+from .anchor import Anchor
+from .blend import REACH, blend_paint
 from .flow import lucas_kanade_flow
 from .raft import cached_raft, load_raft
 from .scene_cut import cut_score
 from .statistics import SmoothedStatistics
 from .temporal import TemporalOptions
-from .warp import confidence, resize_flow, warp
+from .warp import beyond_borders, confidence, resize_flow, warp, within_borders
 
 FLOW_SIDE_PX = 640
 """Motion is estimated on frames scaled down to this longer side: half a pixel of a 1080p frame is still seen."""
+FLOW_MARGIN_PX = 64
+"""Of the small frame, that is repeated beyond borders that are none: more than the flow searches."""
 
 FlowFn = Callable[[Tensor, Tensor], Tensor]
 
@@ -114,7 +117,8 @@ class VideoStylizer:
         if before is not None and (before.shape != photo.shape or cut_score(before, photo) > self.options.cut):
             self.cuts += 1
             self.reset()
-        motion = self._motion(photo, *frame.shape[-2:]) if self.options.blend else None
+        axes = axes_of(controls.wrap)
+        motion = self._motion(photo, *frame.shape[-2:], axes) if self.options.blend else None
         painted = self._paint(frame, style, strength, mask, preserve_color, controls)
         if self.options.blend:
             rgb, _ = split_alpha(painted)
@@ -126,20 +130,24 @@ class VideoStylizer:
                 share = trust * (self.options.blend * blend_weight(here, inner=True))
                 if mask is not None:
                     share = share * resize_mask(check_mask(mask).to(share), *frame.shape[-2:])
-                past = warp(self._painting, back, mode="bicubic").clamp(0, 1)
-                rgb.copy_(blend_paint(rgb.to(past), past, share))
+                rgb.copy_(_moved_along(rgb.to(self._painting), self._painting, back, share, axes))
             self._painting = rgb.to(self.stylizer.device, torch.float32, copy=True)
         self._photo = photo
         return painted
 
-    def _motion(self, photo: Tensor, height: int, width: int) -> tuple[Tensor, Tensor] | None:
+    def _motion(self, photo: Tensor, height: int, width: int, axes: tuple[bool, bool]) -> tuple[Tensor, Tensor] | None:
         """Flow from this frame to the last and how far to trust it, at full size; None in the first frame of a shot."""
         if self._photo is None:
             return None
-        back, forth = self._both_ways(photo, self._photo)
-        trust = confidence(photo, self._photo, back, forth)
-        trust = F.interpolate(trust, (height, width), mode="bilinear", align_corners=False)
-        back = resize_flow(back, height, width)
+        now, before = (beyond_borders(picture, FLOW_MARGIN_PX, axes) for picture in (photo, self._photo))
+        back, forth = self._both_ways(now, before)
+        trust = confidence(now, before, back, forth)
+        back, trust = (within_borders(part, FLOW_MARGIN_PX, axes) for part in (back, trust))
+        if any(axes):
+            trust = periodic_resize(trust, height, width, wrap=axes).clamp(0, 1)
+        else:
+            trust = F.interpolate(trust, (height, width), mode="bilinear", align_corners=False)
+        back = resize_flow(back, height, width, wrap=axes)
         self._anchor.follow(back, trust)
         return back, trust
 
@@ -159,41 +167,21 @@ class VideoStylizer:
         controls: Controls,
     ) -> Tensor:
         """One frame, its statistics smoothed, the network's grid where the anchor wants it."""
-        smoothed = self._statistics.frame() if self.options.smooth else contextlib.nullcontext()
-        cell = self._cell(style, controls, *frame.shape[-2:])
-        # masks of styles belong to the frame as it is, a picture that repeats has no edge to add to, and mirroring
-        # needs more pixels than it adds
-        free = controls.wrap == "none" and not _by_place(style) and min(frame.shape[-2:]) > math.ceil(cell)
-        with smoothed:
-            if not free or self.options.blend == 0:
-                return self.stylizer(
-                    frame, style, strength, mask=mask, preserve_color=preserve_color, controls=controls
-                )
-            wide = self._anchor.pad(frame, cell)
-            wide_controls = self._padded(controls, frame, wide, cell)
-            wide = self.stylizer(wide, style, strength, preserve_color=preserve_color, controls=wide_controls)
-        painted = self._anchor.crop(wide, cell).contiguous()
-        if mask is None:
-            return painted
-        where = resize_mask(check_mask(mask).to(painted), *frame.shape[-2:])
-        return composite(frame, painted, where)
+        height, width = frame.shape[-2:]
 
-    def _cell(self, style: StyleSelection, controls: Controls, height: int, width: int) -> float:
-        """Side of the network's cell in pixels of the frame: of the coarsest picture that it paints."""
-        stroke = 1.0
-        if controls.stroke_size != 1:
-            _, stroke = with_stroke_size(self.stylizer.model, style, controls.stroke_size)
-        return max(1.0, CELL_PX * relative_stroke(stroke, controls.stroke_reference_px, height, width))
+        def anchored(network: Paint) -> Paint:
+            return self._anchor.around(network, height, width, controls.wrap)
 
-    def _padded(self, controls: Controls, frame: Tensor, wide: Tensor, cell: float) -> Controls:
-        """The controls for a frame with rows and columns added."""
-        places, reference = controls.strength_map, controls.stroke_reference_px
-        if places is not None:
-            fitted = resize_mask(check_mask(places).to(frame.device, torch.float32), *frame.shape[-2:])
-            places = self._anchor.pad(fitted, cell)
-        if reference is not None:
-            reference = round(reference * max(wide.shape[-2:]) / max(frame.shape[-2:]))
-        return replace(controls, strength_map=places, stroke_reference_px=reference)
+        with self._statistics.frame() if self.options.smooth else contextlib.nullcontext():
+            return self.stylizer(
+                frame,
+                style,
+                strength,
+                mask=mask,
+                preserve_color=preserve_color,
+                controls=controls,
+                around=anchored if self.options.blend else None,
+            )
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the next frame depends on, as tensors by name; on the Stylizer's device."""
@@ -231,7 +219,9 @@ def _small(frame: Tensor) -> Tensor:
     return resize_image(frame, max(1, round(height * ratio)), max(1, round(width * ratio)))
 
 
-def _by_place(style: StyleSelection) -> bool:
-    if style is None or isinstance(style, str | int | Tensor | Mapping):
-        return False
-    return any(isinstance(layer, StyleLayer) and layer.mask is not None for layer in style)
+def _moved_along(fresh: Tensor, before: Tensor, back: Tensor, share: Tensor, axes: tuple[bool, bool]) -> Tensor:
+    """The last painting moved along the flow and mixed into the fresh one, over the borders where frames repeat."""
+    margin = REACH + math.ceil(float(back.abs().max())) + 2 if any(axes) else 0
+    fresh, before, back, share = (beyond_borders(part, margin, axes) for part in (fresh, before, back, share))
+    past = warp(before, back, mode="bicubic").clamp(0, 1)
+    return within_borders(blend_paint(fresh, past, share), margin, axes)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..periodic import periodic_resize
+
 PHOTOMETRIC_SIGMA = 0.08
 """Mean difference of a colour channel, 0..1, at which the old paint has lost 63 % of its weight."""
 
@@ -36,13 +38,34 @@ def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear", grid: Tensor | 
     return F.grid_sample(image, there.expand(len(image), -1, -1, -1), mode, "border", align_corners=False)
 
 
-def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
-    """Flow (B, 2, h, w) at another resolution, its pixels counted there."""
+def resize_flow(flow: Tensor, height: int, width: int, *, wrap: tuple[bool, bool] = (False, False)) -> Tensor:
+    """Flow (B, 2, h, w) at another resolution, its pixels counted there; over the borders along x and y by `wrap`."""
     if flow.shape[-2:] == (height, width):
         return flow
     factor = torch.tensor([width / flow.shape[-1], height / flow.shape[-2]], dtype=flow.dtype, device=flow.device)
-    resized = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+    if any(wrap):
+        resized = periodic_resize(flow, height, width, wrap=wrap)
+    else:
+        resized = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
     return resized * factor.view(1, 2, 1, 1)
+
+
+def beyond_borders(image: Tensor, margin: int, wrap: tuple[bool, bool]) -> Tensor:
+    """(B, C, H, W) with what lies beyond the borders along x, along y, where it repeats; else as it is."""
+    for dim, wrapped in ((3, wrap[0]), (2, wrap[1])):
+        if wrapped:
+            length = image.shape[dim]
+            places = torch.arange(-margin, length + margin, device=image.device).remainder(length)
+            image = image.index_select(dim, places)
+    return image
+
+
+def within_borders(image: Tensor, margin: int, wrap: tuple[bool, bool]) -> Tensor:
+    """The picture without the margins of `beyond_borders`."""
+    for dim, wrapped in ((3, wrap[0]), (2, wrap[1])):
+        if wrapped:
+            image = image.narrow(dim, margin, image.shape[dim] - 2 * margin)
+    return image
 
 
 def confidence(now: Tensor, before: Tensor, back: Tensor, forth: Tensor) -> Tensor:

@@ -259,27 +259,63 @@ def test_blending_in_strips_is_blending_the_whole(monkeypatch) -> None:
     torch.testing.assert_close(blend_paint(fresh, past, share), whole, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", [4, 8, 2])
-def test_the_anchor_holds_the_cells_on_the_scene(cell) -> None:
-    """A pan of whole pixels is painted in the same strokes: what the network sees is the same up to the border."""
+def cells(photo: torch.Tensor, _code) -> torch.Tensor:
+    """A network whose paint depends on where a thing lies in its cell, and on nothing else."""
+    rows, columns = (torch.arange(size) % 4 for size in photo.shape[-2:])
+    return (photo * 0.5 + 0.1 * (rows[:, None] == 2) + 0.2 * (columns == 1)).clamp(0, 1)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_the_anchor_holds_the_cells_on_the_scene(factor) -> None:
+    """A pan of whole pixels is painted in the same strokes; so it is in octaves of half the size."""
     anchor = Anchor()
-    wide = torch.rand(1, 3, 40, 80)
-    places = []
-    before = 0
+    wide = torch.rand(1, 3, 40, 96)
+    before, first = 0, None
     for x in (0, 3, 5, 10):  # the camera moves right, so the scene moves left
-        back = torch.zeros(1, 2, 40, 48)
-        back[:, 0] = x - before
+        back = torch.zeros(1, 2, 40 * factor, 48 * factor)
+        back[:, 0] = (x - before) * factor
         before = x
-        anchor.follow(back, torch.ones(1, 1, 40, 48))
-        frame = wide[..., x : x + 48]
-        padded = anchor.pad(frame, cell)
-        assert torch.equal(anchor.crop(padded, cell), frame)
-        column = wide[:, :, :, 30]  # of the scene
-        found = [
-            i for i in range(48 + cell) if torch.equal(padded[:, :, anchor._offset(cell)[1] :, i][:, :, :40], column)
-        ]
-        places.append(found[0] % cell)
-    assert len(set(places)) == 1
+        anchor.follow(back, torch.ones_like(back[:, :1]))
+        painted = anchor.around(cells, 40 * factor, 48 * factor, "none")(wide[..., x : x + 48], None)
+        seen = painted[..., 12 - x : 46 - x]
+        first = seen if first is None else first
+        torch.testing.assert_close(seen, first, rtol=0, atol=1e-6)
+
+
+def test_the_anchor_holds_parts_of_a_pixel_and_leaves_the_painting_sharp() -> None:
+    """Moved and moved back: what the network did is where it was, and as strong."""
+    anchor = Anchor()
+    photo = F.avg_pool2d(texture(3)[None, :, :66, :98], 3, 1)
+    anchor.position = torch.tensor([-1.37, 2.5], dtype=torch.float64)
+    through = anchor.around(lambda picture, _code: picture, 64, 96, "none")(photo, None)
+    inside = (..., slice(8, -8), slice(8, -8))
+    assert (through - photo)[inside].abs().mean() < 0.02 * photo.std()
+    seen = []
+    anchor.around(lambda picture, _code: seen.append(picture) or picture, 64, 96, "none")(photo, None)
+    # 1.37 to the left and 2.5 down are undone, whole cells added
+    y, x = torch.arange(20.0, 40.0), torch.arange(20.0, 60.0)
+    there = torch.stack(torch.meshgrid((x - 1.37 + 0.5) / 48 - 1, (y + 2.5 - 4 + 0.5) / 32 - 1, indexing="xy"), -1)
+    wanted = F.grid_sample(photo, there[None], mode="bicubic", align_corners=False)
+    torch.testing.assert_close(seen[0][..., 20:40, 20:60], wanted, rtol=0, atol=0.04)
+
+
+@pytest.mark.parametrize("wrap", ["x", "both", "panorama"])
+def test_films_that_go_around_know_no_border(wrap, make_fixed) -> None:
+    """A camera that turns: the same film, begun elsewhere, is the same painting, rolled."""
+    painter = Stylizer(make_fixed("batch"), "cpu", "exact")
+    noise = torch.rand(1, 3, 64, 128, generator=torch.Generator().manual_seed(7))
+    photo = F.avg_pool2d(F.pad(noise, (2, 2, 2, 2), mode="circular"), 5, 1)
+    photo = ((photo - photo.mean()) * 3 + 0.5).clamp(0, 1)
+    controls = Controls(wrap=wrap)
+    straight, turned = (VideoStylizer(painter, TemporalOptions(blend=0.6)) for _ in range(2))
+    for t in range(4):
+        frame = photo.roll(-3 * t, 3)
+        here, there = straight(frame, controls=controls), turned(frame.roll(64, 3), controls=controls)
+        if wrap != "panorama":  # the discs of the poles turn with it
+            torch.testing.assert_close(there, here.roll(64, 3), rtol=0, atol=2e-3)
+        over = (here[..., 0] - here[..., -1]).abs().mean()
+        assert over <= here.diff(dim=3).abs().mean((0, 1, 2)).max()
+    assert straight.cuts == 0
 
 
 def test_curves_drive_the_styles(make_conditional, scene) -> None:
