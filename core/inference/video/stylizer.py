@@ -118,7 +118,8 @@ class VideoStylizer:
             self.cuts += 1
             self.reset()
         axes = axes_of(controls.wrap)
-        motion = self._motion(photo, *frame.shape[-2:], axes) if self.options.blend else None
+        height, width = frame.shape[-2:]
+        motion = self._motion(photo, height, width, axes) if self.options.blend else None
         painted = self._paint(frame, style, strength, mask, preserve_color, controls)
         if self.options.blend:
             rgb, _ = split_alpha(painted)

@@ -36,7 +36,9 @@ _spec.loader.exec_module(moving_scene)
 def texture(seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     layers = [torch.rand(1, 3, 160 // s, 160 // s, generator=generator) for s in (2, 5, 16)]
-    return (sum(F.interpolate(layer, (160, 160), mode="bicubic") for layer in layers) / 3).clamp(0, 1)[0]
+    return (torch.stack([F.interpolate(layer, (160, 160), mode="bicubic") for layer in layers]).sum(0) / 3).clamp(0, 1)[
+        0
+    ]
 
 
 @pytest.fixture
@@ -290,8 +292,13 @@ def test_the_anchor_holds_parts_of_a_pixel_and_leaves_the_painting_sharp() -> No
     through = anchor.around(lambda picture, _code: picture, 64, 96, "none")(photo, None)
     inside = (..., slice(8, -8), slice(8, -8))
     assert (through - photo)[inside].abs().mean() < 0.02 * photo.std()
-    seen = []
-    anchor.around(lambda picture, _code: seen.append(picture) or picture, 64, 96, "none")(photo, None)
+    seen: list[torch.Tensor] = []
+
+    def keep(picture: torch.Tensor, _code) -> torch.Tensor:
+        seen.append(picture)
+        return picture
+
+    anchor.around(keep, 64, 96, "none")(photo, None)
     # 1.37 to the left and 2.5 down are undone, whole cells added
     y, x = torch.arange(20.0, 40.0), torch.arange(20.0, 60.0)
     there = torch.stack(torch.meshgrid((x - 1.37 + 0.5) / 48 - 1, (y + 2.5 - 4 + 0.5) / 32 - 1, indexing="xy"), -1)
