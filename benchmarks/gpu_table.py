@@ -15,8 +15,8 @@ card has finished. Decoding and encoding of pictures and the way to the card and
 | graph | `plain` as one CUDA graph, with `--graphs`: no launches to wait for |
 
 The limit is the larger of two times: the fewest multiplications that give the network's result at what a 3×3
-convolution of 128 channels reaches on this card, and the fewest bytes that must move (every layer written once and read once) at
-what a copy reaches.
+convolution of 128 channels reaches on this card, and the fewest bytes that must move (every layer written once and read
+once) at what a copy reaches.
 
 `--device cpu` runs the same script without a card, to see that it works; it says nothing about speed.
 """
