@@ -37,6 +37,16 @@ FEW = 12
 CHECKS = ("losses", "strength", "identity", "checkerboard", "border")
 
 
+def load_module(path: Path) -> ModuleType:
+    """A Python file as a module."""
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    if found is None or found.loader is None:
+        raise SystemExit(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
 def square(path: Path, side: int) -> Tensor:
     """The centre square at side × side, (1, 3, side, side)."""
     image = read_rgb(path)
@@ -214,11 +224,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CHECKS, default=list(CHECKS))
     args = parser.parse_args()
 
-    found = importlib.util.spec_from_file_location("ruler", args.ruler)
-    if found is None or found.loader is None:
-        parser.error(f"{args.ruler} is no Python file")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    module = load_module(args.ruler)
     photos = [square(path, args.size) for path in sorted(args.photos.glob(args.pattern))[: args.first]]
     judge = Judge(module, photos)
     model = Model(args.model, args.paintings, args.styles)

@@ -1,4 +1,8 @@
-"""What happens when a step goes wrong: back to the last good state with half the learning rate."""
+"""What happens when steps go wrong: one is left out, several in a row lead back to the last good state.
+
+A photo, or a crop, of one flat colour is enough for one: every instance norm of a channel without contrast multiplies
+the gradient by 1/√ε, and a dozen of them leave the range of bfloat16. That says nothing about the learning rate.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,8 @@ JUMP = 5.0
 """A loss this many times its running mean is high; one high step is an odd batch."""
 PATIENCE = 10
 """High steps in a row that are a divergence."""
+MOST_SKIPPED = 3
+"""Steps in a row without a finite loss and gradient that are a divergence."""
 MEMORY = 0.98
 """Of the running mean of the loss."""
 
@@ -44,18 +50,25 @@ class Guard:
         self.rate = 1.0
         """Factor on the learning rate."""
         self.rollbacks = 0
-        self._mean, self._high = math.nan, 0
+        self._mean, self._high, self._skipped = math.nan, 0, 0
         self._keep()
 
     def record(self) -> dict[str, float]:
         """What a resumed run goes on with: numbers for the header of the saved state."""
-        return {"rate": self.rate, "rollbacks": self.rollbacks, "mean": self._mean, "high": self._high}
+        return {
+            "rate": self.rate,
+            "rollbacks": self.rollbacks,
+            "mean": self._mean,
+            "high": self._high,
+            "skipped": self._skipped,
+        }
 
     def resume(self, record: Mapping[str, float]) -> None:
         """Inverse of `record`; states of earlier versions have the rate alone."""
         self.rate = record["rate"]
         self.rollbacks, self._high = int(record.get("rollbacks", 0)), int(record.get("high", 0))
         self._mean = record.get("mean", math.nan)
+        self._skipped = int(record.get("skipped", 0))
 
     def healthy(self, loss: Tensor) -> bool:
         """Whether the step may be taken: a finite loss that has not left its running mean for good."""
@@ -69,8 +82,16 @@ class Guard:
         self._mean = value if math.isnan(self._mean) else MEMORY * self._mean + (1 - MEMORY) * value
         return True
 
-    def after_step(self, step: int) -> bool:
-        """Take a snapshot when it is time; False if the weights themselves are no longer finite."""
+    def after_step(self, step: int, taken: bool) -> bool:
+        """Take a snapshot when it is time; False if the run has diverged.
+
+        Args:
+            step: Number of steps so far.
+            taken: Whether the last one changed the weights, or was left out.
+        """
+        self._skipped = 0 if taken else self._skipped + 1
+        if self._skipped == MOST_SKIPPED or self._high == PATIENCE:
+            return False
         if step % SNAPSHOT_EVERY == 0:
             if not all(torch.isfinite(p).all() for p in self.network.parameters()):
                 return False
@@ -85,7 +106,7 @@ class Guard:
         """
         self.rollbacks += 1
         self.rate *= 0.5
-        self._high = 0
+        self._high = self._skipped = 0
         if self.rollbacks > MOST_ROLLBACKS:
             raise TrainingError(
                 f"Training does not hold together, at step {step} and before.",

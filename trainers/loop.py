@@ -126,7 +126,7 @@ def run(
                 optimizer.step()
                 update_average(average, network, args.ema, step)
             step += 1
-            if not fine or not guard.after_step(step):
+            if not guard.after_step(step, taken=fine):
                 guard.rollback(step)
             seconds = earlier + clock() - began
             _tell(callbacks, Progress(step, fraction(args, step, seconds), seconds, step_module.losses, product), shard)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from brushwork.core.errors import TrainingError
-from brushwork.trainers.guard import MOST_ROLLBACKS, PATIENCE, Guard
+from brushwork.trainers.guard import MOST_ROLLBACKS, MOST_SKIPPED, PATIENCE, Guard
 
 
 @pytest.fixture
@@ -46,3 +46,19 @@ def test_a_state_of_an_earlier_version_has_the_rate_alone(make):
     guard.resume({"rate": 0.25})
     assert (guard.rate, guard.rollbacks) == (0.25, 0)
     assert guard.healthy(torch.tensor(100.0))
+
+
+def test_a_step_without_a_finite_gradient_is_left_out_and_several_in_a_row_are_a_divergence(make):
+    guard = make()
+    for step in range(10 * MOST_SKIPPED + 1):  # a flat photo now and then
+        assert guard.after_step(step, taken=step % MOST_SKIPPED == 0)
+    assert guard.rate == 1.0
+    verdicts = [guard.after_step(step, taken=False) for step in range(MOST_SKIPPED)]
+    assert verdicts == [True] * (MOST_SKIPPED - 1) + [False]
+
+
+def test_a_loss_that_stays_high_is_a_divergence(make):
+    guard = make()
+    guard.healthy(torch.tensor(1.0))
+    verdicts = [guard.after_step(step, guard.healthy(torch.tensor(100.0))) for step in range(PATIENCE)]
+    assert verdicts == [True] * (PATIENCE - 1) + [False]
