@@ -36,6 +36,7 @@ class CoMatchTask(AnyStyleTask):
             "up": [w2 // EXPANSION, w1 // EXPANSION],
             "expansion": EXPANSION,
             "hidden": HIDDEN,
+            "skip": True,
         }
         super().__init__(args, "msg_net", hyperparameters)
         if isinstance(self.network, MsgNet):

@@ -47,6 +47,8 @@ class MsgNetConfig:
     """Outer channels of a bottleneck over its inner ones."""
     hidden: int = 0
     """Width of the layer between a style's statistics and γ, β of all norms behind CoMatch; 0: none, as published."""
+    skip: bool = False
+    """Whether the photo's features at half and full resolution enter the decoder too; as published: no."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "up", tuple(self.up))
@@ -160,6 +162,10 @@ class MsgNet(StyleNetwork):
             Bottleneck(config.up[0] * e, config.up[1], e, upsample=True),
         )
         self.output = Conv2d(config.up[1] * e, 3, 7, padding_mode="reflect")
+        self.skips: nn.ModuleList | None = None
+        if config.skip:
+            ends = ((config.down * e, config.up[0] * e), (config.stem, config.up[1] * e))
+            self.skips = nn.ModuleList(nn.Conv2d(seen, painted, 1) for seen, painted in ends)
         self.modulator: Modulator | None = None
         if config.hidden:
             decoder = cast("list[Bottleneck]", [*self.blocks, *self.up])
@@ -167,6 +173,8 @@ class MsgNet(StyleNetwork):
             scales = [2 * channels for channels in (3, config.stem, config.down * e, trunk)]
             self.modulator = Modulator(scales, config.hidden, normalized)
         self.min_side = 8
+        self.stride = 4 if config.skip else 1
+        """What the sides of the photo are grown to a multiple of, so that what skips fits."""
 
     def encode(self, image: Tensor, norm: Norm = instance_norm) -> Tensor:
         """(B, 3, H, W) → (B, C, ⌈⌈H/2⌉/2⌉, …): what CoMatch sees of photo and painting alike."""
@@ -199,24 +207,37 @@ class MsgNet(StyleNetwork):
         """(B, 3, H, W) → (B, 3, 4⌈⌈H/2⌉/2⌉, …), in the range it was trained on."""
         style = need_style(style, type(self).__name__)
         grams, *steered = style.features
+        x = F.pad(x, (0, -x.shape[-1] % self.stride, 0, -x.shape[-2] % self.stride), mode="replicate")
         if style.weights.ndim == 2:
             weights = style.weights
             norm = Modulation(weights.to(steered[0].dtype) @ steered[0]) if steered else instance_norm
-            return self._decode(self.comatch(self.encode(x), grams, weights), norm)
+            features = self._features(x)
+            return self._decode(self.comatch(features[-1], grams, weights), norm, self._skipped(features))
         field, result = StyleField(style.weights, regional=style.regional), x
         for run in field.runs():
 
             def plain(features: Tensor) -> Tensor:
                 return field.normalize(features, eps=EPS)
 
-            features = self.encode(x, plain)
-            weights = field.at(features) if run is None else F.one_hot(torch.tensor([run]), len(grams))
+            features = self._features(x, plain)
+            weights = field.at(features[-1]) if run is None else F.one_hot(torch.tensor([run]), len(grams))
             norm = Modulation(steered[0], field) if steered else plain
-            result = self._decode(self.comatch(features, grams, weights.to(features.device)), norm)
+            matched = self.comatch(features[-1], grams, weights.to(x.device))
+            result = self._decode(matched, norm, self._skipped(features, plain))
         return result
 
-    def _decode(self, x: Tensor, norm: Norm = instance_norm) -> Tensor:
+    def _skipped(self, features: list[Tensor], norm: Norm = instance_norm) -> list[Tensor]:
+        """What is added behind each upsampling bottleneck, from `_features`; empty without skips."""
+        if self.skips is None:
+            return []
+        return [skip(F.relu(norm(x))) for skip, x in zip(self.skips, (features[1], features[0]), strict=True)]
+
+    def _decode(self, x: Tensor, norm: Norm, skipped: list[Tensor]) -> Tensor:
         """CoMatch's result (B, C, h, w) → picture."""
-        for block in (*self.blocks, *self.up):
+        for block in self.blocks:
             x = block(x, norm)
+        for index, block in enumerate(self.up):
+            x = block(x, norm)
+            if skipped:
+                x = x + skipped[index]
         return self.output(F.relu(norm(x)))

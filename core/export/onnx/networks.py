@@ -85,7 +85,9 @@ def msg_net_style(g: Graph, network: MsgNet, picture: str) -> list[str]:
 def msg_net_forward(g: Graph, network: MsgNet, x: str, style: Sequence[str]) -> str:
     """`MsgNet.forward` for one Gram matrix (1, C, C), and γ and β where they are steered."""
     gram, *steered = style
-    x = msg_net_features(g, network, x)[-1]
+    x = layers.grow_to_multiple(g, x, network.stride) if network.stride > 1 else x
+    features = msg_net_features(g, network, x)
+    x = features[-1]
     if network.comatch.gain != 1:
         gram = g.node("Mul", gram, g.constant([float(network.comatch.gain)]))
     matrix = g.node("MatMul", g.weight(network.comatch.weight), gram)
@@ -94,8 +96,14 @@ def msg_net_forward(g: Graph, network: MsgNet, x: str, style: Sequence[str]) -> 
     norm: Norm = partial(layers.instance_norm, g)
     if network.modulator is not None:
         norm = modulated.SteeredNorm(g, steered[0], network.modulator.out.out_features // 2)
-    for block in (*network.blocks, *network.up):
+    for block in network.blocks:
         x = _bottleneck(g, block, x, norm)
+    for index, block in enumerate(network.up):
+        x = _bottleneck(g, block, x, norm)
+        if network.skips is not None:
+            skip = _conv(network.skips, str(index))
+            seen = layers.relu(g, layers.instance_norm(g, features[1 - index], skip.in_channels))
+            x = g.node("Add", x, layers.convolution(g, skip, seen))
     x = norm(x, network.output.in_channels)
     return layers.convolution(g, network.output, layers.relu(g, x))
 

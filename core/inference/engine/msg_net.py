@@ -53,15 +53,16 @@ class Features:
     width: int
     store: RowStore | None
     """Where the rows are, if they are not computed anew."""
+    skips: tuple[Source, ...] = ()
+    """What CoMatch's input hands on beside itself: half and full resolution, normalized, for `MsgNetProgram.skips`."""
 
 
 class MsgNetProgram:
     """An MSG-Net prepared for streams."""
 
-    multiple = 1
-    """Of what height and width must be."""
-
     def __init__(self, network: MsgNet, dtype: torch.dtype) -> None:
+        self.multiple = network.stride
+        """Of what height and width must be."""
         self.dtype = dtype
         self.sum_dtype = torch.promote_types(dtype, torch.float32)
 
@@ -81,6 +82,7 @@ class MsgNetProgram:
 
         self.stem = Convolution(network.stem, dtype, centre=True)
         self.down, self.blocks, self.up = sequence(network.down), sequence(network.blocks), sequence(network.up)
+        self.skips = [Convolution(cast("nn.Conv2d", skip), dtype, centre=False) for skip in network.skips or ()]
         self.comatch: CoMatch = network.comatch
         self.output = ColourConvolution(cast("Conv2d", network.output), dtype, centre=False)
 
@@ -147,10 +149,14 @@ class MsgNetProgram:
     def _encode(self, photo: Callable[[], Rows], size: tuple[int, int], run: Run) -> Features:
         """What CoMatch takes, stored."""
         x = self._enter(photo, *size, run)
+        sources: list[Source] = []
         for index, prepared in enumerate(self.down):
             keep = run.keep or index > 0
-            x = self._bottleneck(f"down{index}", prepared, x, run, Steering(), keep=keep, store=True)
-        return x
+            affine = self._normalized(x, run, Steering(), prepared.reduce.in_channels)
+            # the stem is activated, and normalized again in front of the first bottleneck; here it is not
+            sources.append(Source(x.rows, affine.write_relu if index else copy))
+            x = self._bottleneck(f"down{index}", prepared, x, affine, run, Steering(), keep=keep, store=True)
+        return replace(x, skips=tuple(reversed(sources)) if self.skips else ())
 
     def _decode(
         self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None, steering: Steering
@@ -158,10 +164,13 @@ class MsgNetProgram:
         """CoMatch and what follows: all passes but the last, which is made when the rows are asked for."""
         x = self._match(encoded, run, matrices, maps)
         for prepared in self.blocks:
-            x = self._bottleneck("block", prepared, x, run, steering, keep=True, store=True)
+            affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
+            x = self._bottleneck("block", prepared, x, affine, run, steering, keep=True, store=True)
         for index, prepared in enumerate(self.up):
             keep = run.keep or index < len(self.up) - 1
-            x = self._bottleneck(f"up{index}", prepared, x, run, steering, keep=keep, store=keep)
+            affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
+            skip = partial(self._skipped, index, encoded.skips[index], x) if self.skips else None
+            x = self._bottleneck(f"up{index}", prepared, x, affine, run, steering, keep=keep, store=keep, skip=skip)
         affine = self._normalized(x, run, steering, self.output.in_channels)
         return self._painted(self.output.at(x.height, x.width), x, affine, run)
 
@@ -225,11 +234,13 @@ class MsgNetProgram:
         name: str,
         prepared: Prepared,
         x: Features,
+        affine: Affine,
         run: Run,
         steering: Steering,
         *,
         keep: bool,
         store: bool,
+        skip: Callable[[], Rows] | None = None,
     ) -> Features:
         """Three passes.
 
@@ -237,12 +248,13 @@ class MsgNetProgram:
             name: Of its stores.
             prepared: Its convolutions.
             x: Its input.
+            affine: The norm in front of it.
             run: Stores, progress.
             steering: Of its norms.
             keep: Whether the two inner layers are stored.
             store: Whether the sum is.
+            skip: Rows that are added to it.
         """
-        affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
         reduce = prepared.reduce.at(x.height, x.width)
         scaling = steering.next(reduce.channels)
         source = run.normalized(f"{name}.a", reduce, scaling, Source(x.rows, affine.write_relu), keep=keep)
@@ -253,9 +265,11 @@ class MsgNetProgram:
 
         def total() -> Rows:
             straight = self._shortcut(prepared, x)
+            beside = None if skip is None else RowReader(skip())
             for block in expand.rows(source.rows(), source.write):
                 # without a convolution on the way this is the store itself, and the sum is at once where it belongs
-                yield straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
+                summed = straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
+                yield summed if beside is None else summed.add_(beside.take(block.shape[2]))
 
         kept: RowStore | None = None
         if store:
@@ -266,6 +280,10 @@ class MsgNetProgram:
             run.consume(total(), size[0], moments, kept)
         rows = total if kept is None else partial(run.stored, kept)
         return Features(rows, moments, *size, kept)
+
+    def _skipped(self, index: int, source: Source, x: Features) -> Rows:
+        """What the encoder adds behind an upsampling bottleneck that takes `x`."""
+        return self.skips[index].at(2 * x.height, 2 * x.width).rows(source.rows(), source.write)
 
     def _shortcut(self, prepared: Prepared, x: Features) -> RowReader:
         """The other summand's rows."""
