@@ -13,11 +13,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "add-style",
-        help="add a painting to a CIN model",
-        description="Train only the new style's gamma and beta; all other styles stay bit for bit.",
+        help="add paintings to a CIN model",
+        description="Train only the new styles' gamma and beta; all other styles stay bit for bit.",
     )
     parser.add_argument("model", metavar="MODEL", help="id or file of a model with conditional instance norm")
-    parser.add_argument("--style", nargs=1, type=Path, required=True, metavar="PICTURE", help="the painting")
+    parser.add_argument("--style", nargs="+", type=Path, required=True, metavar="PICTURE", help="the painting(s)")
     add_run_options(parser, size_px=256, batch=4, half_size=0.5, learning_rate=0.01)
     add_style_options(parser)
     parser.set_defaults(run=run)
@@ -33,5 +33,7 @@ def run(args: argparse.Namespace) -> int:
     with joined() as shard:
         options = TrainArgs(**style_options(args, shard), method="cin")
         task = AddStyleTask(options, resolve_model(args.model))
-        run_task(task, options, resume=args.resume, callbacks=pictures(task, options, args.preview, last=1))
+        run_task(
+            task, options, resume=args.resume, callbacks=pictures(task, options, args.preview, last=len(options.styles))
+        )
     return 0

@@ -27,7 +27,9 @@ class AddStyle(io.ComfyNode):
             search_aliases=["training", "add painting", "extend model", "conditional instance normalization"],
             inputs=[
                 _types.style_model_input("A CIN model"),
-                io.Image.Input("style_image", tooltip="The painting to add: one picture."),
+                io.Image.Input(
+                    "style_image", tooltip="The painting to add. A batch adds all its pictures, which share the time."
+                ),
                 _training_inputs.photos_input(),
                 io.String.Input(
                     "style_name",

@@ -13,8 +13,10 @@ from .feed_forward import FeedForwardTask, one_hot
 from .task import StepLosses
 
 IDENTITY_WEIGHT = 10.0
-IDENTITY_SHARE = 4
-"""Turns of the identity style for one of each painting: it must carry every detail, and learns slowest."""
+MOST_IDENTITY_TURNS = 4
+"""Of the identity style for one of each painting: it must carry every detail, and learns slowest."""
+PAINTINGS_A_TURN = 4
+"""It gets a turn for each of these, one at least: with four turns, two paintings saw a third of the photos."""
 
 
 class ConditionalTask(FeedForwardTask):
@@ -55,7 +57,9 @@ class ConditionalTask(FeedForwardTask):
 
     def _styles_of(self, step: int) -> Tensor:
         """Style indices of a step: consecutive pieces of an endless sequence of permutations."""
-        turns = torch.cat([torch.arange(self.count), torch.full((IDENTITY_SHARE - 1,), self.count - 1)])
+        paintings = self.count - 1
+        identity = max(1, min(MOST_IDENTITY_TURNS, paintings // PAINTINGS_A_TURN))
+        turns = torch.cat([torch.arange(paintings), torch.full((identity,), paintings)])
         indices = []
         for place in self.args.shard.rows(self.args.batch):
             turn, slot = divmod(step * self.args.batch + place, len(turns))

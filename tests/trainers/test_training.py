@@ -307,6 +307,25 @@ def test_an_added_style_leaves_every_other_bit_alone(args: TrainArgs) -> None:
     assert np.mean(losses[-5:]) < np.mean(losses[:3])
 
 
+def test_several_styles_are_added_at_once_and_take_turns(args: TrainArgs) -> None:
+    base = train(replace(args, steps=2))
+    paintings = [path.rename(path.with_stem(f"new-{path.stem}")) for path in args.styles]
+    out = args.out.with_name("more.safetensors")
+    added = replace(args, styles=tuple(paintings), out=out, steps=10)
+    task = AddStyleTask(added, base)
+    run(task, added)
+    before, after = load_checkpoint(base), load_checkpoint(out)
+    assert after.spec.style_names == (*before.spec.style_names, *(path.stem for path in paintings))
+    assert [entry["style"] for entry in after.spec.provenance["added"]] == [path.stem for path in paintings]
+    old, new = before.network.state_dict(), after.network.state_dict()
+    for name, tensor in old.items():
+        assert torch.equal(new[name][: len(tensor)], tensor), name
+    rows = new["encoder.0.norm.weight"]
+    starts = [before.spec.style_names.index(name) for name in task.nearest]
+    for row, start in enumerate(starts, len(before.spec.styles)):
+        assert not torch.equal(rows[row], rows[start]), "every one has learned"
+
+
 def test_a_style_can_be_added_to_conditional_models_only(args: TrainArgs) -> None:
     fixed = train(replace(args, method="in", styles=args.styles[:1], steps=1))
     with pytest.raises(TrainingError, match="cannot take another style"):
