@@ -74,8 +74,8 @@ def pictures_of(server, entry: dict) -> list[Image.Image]:
 
 
 def strip(pictures: list[Image.Image]) -> Image.Image:
-    """One picture as it is, scaled down; several side by side, in rows of at most six."""
-    columns = min(len(pictures), 6)
+    """One picture as it is, scaled down; several side by side, in rows of at most six, or five if no gap is left."""
+    columns = 5 if len(pictures) % 5 == 0 else min(len(pictures), 6)
     if len(pictures) == 1 and max(pictures[0].size) <= SIDE_PX / 1.5:  # a small one must not be lost on its card
         pictures = [pictures[0].resize([side * 3 // 2 for side in pictures[0].size], Image.Resampling.LANCZOS)]
     for picture in pictures:
@@ -113,6 +113,8 @@ def main() -> None:
     host.PROMPT_S = 3600
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         base = host.install(Path(folder) / "base")
+        for photo in (ROOT / "assets" / "samples").glob("*.jpg"):  # for the workflow that paints a folder
+            shutil.copy(photo, base / "input")
         shutil.copytree(args.models or base / "input", base / "models" / "style_transfer")
         started = host.started((args.comfyui.resolve(), args.python), base, {"HF_HUB_OFFLINE": "1"})
         server = stack.enter_context(started)

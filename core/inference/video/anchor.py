@@ -4,8 +4,9 @@ These networks halve the picture twice, so they see it in cells of 4×4 pixels, 
 decides how it is painted: a photo moved by 2 pixels is painted in other strokes, one moved by 4 in the same, and half
 a pixel is enough to change some. So what the network sees is moved by less than a cell, as far as keeps the cells on
 the things while the camera pans, and its painting is moved back. Whole pixels are columns and rows added on the left
-and above; the rest is resampled with a windowed sinc, which leaves a painting as sharp as it was (no style loss that
-could be told from that of other whole-pixel positions).
+and above; the rest is resampled with a windowed sinc, which keeps a painting sharp. (A loss network sees the same
+painting differently at every fraction of a pixel, by up to a quarter of a small style loss: what resampling costs
+could not be told from that.)
 
 It is done around the network alone, at every octave of large strokes for itself: what strength, colours and masks make
 of photo and painting knows nothing of it.
