@@ -14,8 +14,7 @@ from ..core.checkpoints import load_checkpoint
 from ..core.errors import TrainingError
 from ..core.style_model import StyleModel
 from .args import TrainArgs
-from .feed_forward import FeedForwardTask, one_hot
-from .task import StepLosses
+from .feed_forward import FeedForwardTask
 from .warm_start import style_rows, take_over
 
 
@@ -55,17 +54,6 @@ class AddStyleTask(FeedForwardTask):
     def build(self) -> StyleNetwork:
         """The model's hyperparameters with the new styles alone."""
         return build_network(self.architecture, {**self.model.spec.hyperparameters, "styles": len(self.paintings)})
-
-    def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
-        """Losses of one batch (B, 3, H, W), whose photos the paintings share out."""
-        (photos,) = batch
-        count = len(self.paintings)
-        places = self.args.shard.rows(self.args.batch)
-        index = (step * self.args.batch + torch.arange(places.start, places.stop)) % count
-        index = index.to(photos.device)
-        stylized = self.stylize(photos, one_hot(index, count) if count > 1 else None)
-        total, style, content = self.painted(stylized, photos, index)
-        return StepLosses(total / len(photos), style, content)
 
     def _start(self) -> list[str]:
         """Copy convolutions and the nearest styles' γ, β; freeze the convolutions. Returns those styles' names."""

@@ -56,7 +56,7 @@ def paintings_of(args: TrainArgs) -> list[Painting]:
 
 
 class FeedForwardTask(BalancedTask):
-    """One painting per photo of the batch.
+    """One painting per photo of the batch; several take turns.
 
     Args:
         args: The run.
@@ -122,10 +122,11 @@ class FeedForwardTask(BalancedTask):
         return min(losses, key=losses.__getitem__, default=0)
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
-        """Losses of one batch (B, 3, H, W)."""
+        """Losses of one batch (B, 3, H, W), whose photos the paintings share out."""
         (photos,) = batch
-        index = torch.zeros(len(photos), dtype=torch.long, device=photos.device)
-        stylized = self.stylize(photos, None)
+        count, places = len(self.paintings), self.args.shard.rows(self.args.batch)
+        index = (step * self.args.batch + torch.arange(places.start, places.stop, device=photos.device)) % count
+        stylized = self.stylize(photos, one_hot(index, count) if count > 1 else None)
         total, style, content = self.painted(stylized, photos, index)
         return StepLosses(total / len(photos), style, content)
 
