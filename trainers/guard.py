@@ -1,7 +1,7 @@
 """What happens when steps go wrong: one is left out, several in a row lead back to the last good state.
 
-A photo, or a crop, of one flat colour is enough for one: every instance norm of a channel without contrast multiplies
-the gradient by 1/√ε, and a dozen of them leave the range of bfloat16. That says nothing about the learning rate.
+One alone says nothing about the learning rate. A crop of one flat colour is the likely cause: every instance norm of a
+channel without contrast multiplies the gradient by 1/√ε, and a dozen of them can leave the range of bfloat16.
 """
 
 from __future__ import annotations
