@@ -88,6 +88,20 @@ def pad_to_side(image: Tensor, side_px: int) -> Tensor:
     return F.pad(image, (0, extra_w, 0, extra_h), mode="replicate") if extra_h or extra_w else image
 
 
+def mirror_to_side(image: Tensor, side_px: int) -> Tensor:
+    """Continue (B, C, H, W) right and below by its mirror image until both sides are at least `side_px`.
+
+    The border is repeated (… b a | a b …), so it works from 1 px. What is seen stays at its scale, and on whole
+    periods every pixel counts alike, which statistics need. Gradients flow; larger pictures are returned as they are.
+    """
+    for axis in (2, 3):
+        length = image.shape[axis]
+        if length < side_px:
+            place = torch.arange(side_px, device=image.device) % (2 * length)
+            image = image.index_select(axis, torch.minimum(place, 2 * length - 1 - place))
+    return image
+
+
 def resize_image(image: Tensor, height: int, width: int, *, light: bool = False) -> Tensor:
     """Bicubic with antialiasing, (B, C, H, W) → (B, C, height, width), clamped to 0..1; `light` may be beyond 1."""
     if image.shape[-2:] == (height, width):

@@ -26,13 +26,11 @@ class MeasureStylization(io.ComfyNode):
             ),
             search_aliases=["quality", "style loss", "content loss", "SSIM", "LPIPS", "metrics", "flicker"],
             inputs=[
-                io.Image.Input(
-                    "painting", tooltip="The paintings, of at least 32 px: one, a batch, or frames in order."
-                ),
+                io.Image.Input("painting", tooltip="The paintings: one, a batch, or frames in order."),
                 io.Image.Input(
                     "photo", tooltip="What was painted: one for all paintings, or one for each. Scaled to the painting."
                 ),
-                io.Image.Input("style_image", tooltip="The style, one picture of at least 32 px."),
+                io.Image.Input("style_image", tooltip="The style, one picture."),
                 io.Int.Input(
                     "style_size",
                     default=0,

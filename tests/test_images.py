@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from brushwork.core.errors import ImageError
 from brushwork.core.images import (
     check_image,
     from_bhwc,
+    mirror_to_side,
     pad_to_side,
     resize_image,
     resize_short_side,
@@ -75,6 +77,15 @@ def test_padding_repeats_the_border_right_and_below():
     assert padded.shape == (1, 3, 8, 20)
     assert torch.equal(padded[:, :, 7], image[:, :, 0])
     assert pad_to_side(padded, 8) is padded
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (5, 3), (20, 31), (33, 7)])
+def test_mirrors_continue_a_picture_as_numpy_does(size):
+    image = torch.rand(2, 3, *size)
+    grown = mirror_to_side(image, 32)
+    missing = [(0, max(0, 32 - side)) for side in size]
+    assert np.array_equal(grown.numpy(), np.pad(image.numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+    assert mirror_to_side(grown, 32) is grown
 
 
 def test_resizing_keeps_range_and_aspect():

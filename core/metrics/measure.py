@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, ImageError
-from ..images import check_image, resize_image
+from ..images import check_image, mirror_to_side, resize_image
 from ..losses.encoders import EncoderStack
 from ..losses.ssim import ssim
 from .perceptual import feature_distance, relative_content_loss, relative_style_loss
@@ -19,7 +19,8 @@ from .structure import border, checkerboard, seam
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_1"
 SMALLEST_SIDE_PX = 32
-"""What is left of it in front of relu5_1 is two positions, which reflection padding needs."""
+"""A loss network sees smaller pictures continued by their mirror image to this side: what is left of it in front of
+relu5_1 is two positions, which reflection padding needs."""
 SAME_SHAPE = 0.02
 """Relative difference of aspect ratios up to which a photo is scaled to its painting."""
 
@@ -37,11 +38,11 @@ class Measurement:
     distance: float
     """Distance of unit-length features from the photo's, 0..2."""
     seam: float
-    """Step at the wrap-around over the steps inside: of tiles, at most about 1."""
+    """Step at the wrap-around over the steps inside: of tiles, at most about 1. NaN where a side is 1 px."""
     border: float
-    """Detail at the border, 1 = as in the photo."""
+    """Detail at the border, 1 = as in the photo. NaN below 32 px."""
     checkerboard: float
-    """Patterns of 2 and 4 px in dB, 0 = none."""
+    """Patterns of 2 and 4 px in dB, 0 = none. NaN below 16 px."""
 
     def to_dict(self) -> dict[str, float | None]:
         """JSON-ready form: NaN is None."""
@@ -75,24 +76,25 @@ class Meter:
     def __call__(self, stylized: Tensor, photo: Tensor, style: Tensor) -> Measurement:
         """Measure one painting, at the sizes given.
 
+        Features and SSIM are those of `seen_by_encoder` where a side is below 32 px; what has no meaning there is NaN.
+
         Args:
-            stylized: (1, 3, H, W), 0..1, sides of at least 32 px.
+            stylized: (1, 3, H, W), 0..1.
             photo: (1, 3, h, w); scaled to the painting where only the size differs.
             style: (1, 3, any, any).
 
         Raises:
-            ImageError: Too small, or photo and painting of another shape.
+            ImageError: No picture, or photo and painting of another shape.
         """
         stylized, photo, style = (
-            large_enough(check_image(image, name), name)
-            for image, name in ((stylized, "painting"), (photo, "photo"), (style, "style"))
+            check_image(image, name) for image, name in ((stylized, "painting"), (photo, "photo"), (style, "style"))
         )
         photo = _fitted(photo, stylized)
         own, of_photo = self._features(stylized, ""), self._features(photo, "photo")
         return Measurement(
             style=float(relative_style_loss(own, of_photo, self._features(style, "style"))),
             content=float(relative_content_loss(own[CONTENT_LAYER], of_photo[CONTENT_LAYER])),
-            ssim=float(ssim(stylized, photo)),
+            ssim=float(ssim(seen_by_encoder(stylized), seen_by_encoder(photo))),
             distance=float(feature_distance(own, of_photo)),
             seam=float(seam(stylized)),
             border=float(border(stylized, photo)),
@@ -103,7 +105,7 @@ class Meter:
         kept = self._kept.get(slot)
         if kept is not None and kept[0].shape == image.shape and torch.equal(kept[0], image):
             return kept[1]
-        features = self.encoder.features(image, self.layers)
+        features = self.encoder.features(seen_by_encoder(image), self.layers)
         if slot:
             self._kept[slot] = (image, features)
         return features
@@ -120,20 +122,12 @@ def mean_of(measurements: Sequence[Measurement]) -> Measurement:
     return Measurement(**{name: mean(getattr(one, name) for one in measurements) for name in names})
 
 
-def large_enough(image: Tensor, name: str) -> Tensor:
-    """The picture (B, C, H, W) itself, if a loss network can look at it.
+def seen_by_encoder(image: Tensor) -> Tensor:
+    """The picture (B, C, H, W) as a loss network can look at it: sides of at least `SMALLEST_SIDE_PX`, by mirrors.
 
-    Raises:
-        ImageError: A side is shorter than `SMALLEST_SIDE_PX`.
+    Not enlarged: strokes of 8 px stay strokes of 8 px, and statistics stay those of the picture.
     """
-    if min(image.shape[-2:]) < SMALLEST_SIDE_PX:
-        raise ImageError(
-            f"The {name} is too small for the loss network.",
-            expected=f"sides of at least {SMALLEST_SIDE_PX} px",
-            got=f"{image.shape[-1]}×{image.shape[-2]}",
-            do="Take a larger picture, or enlarge it.",
-        )
-    return image
+    return mirror_to_side(image, SMALLEST_SIDE_PX)
 
 
 def _fitted(photo: Tensor, stylized: Tensor) -> Tensor:

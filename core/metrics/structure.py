@@ -14,6 +14,8 @@ RING_PX = 8
 TILE_PX = 64
 """Side of the windows whose spectra are averaged."""
 SMALLEST_TILE_PX = 16
+SMALLEST_RINGED_PX = 4 * RING_PX
+"""Both rings from both sides."""
 QUANTISATION = (1 / 255) ** 2 / 12
 """Variance of rounding to 8 bits: patterns below it are not seen."""
 NEIGHBOURS = (-4, -3, -2, 2, 3, 4)
@@ -26,10 +28,10 @@ def seam(image: Tensor) -> Tensor:
     At most about 1: tiles without a visible seam. Pictures that are no tiles have several times that.
 
     Args:
-        image: (B, C, H, W), H and W ≥ 2.
+        image: (B, C, H, W).
 
     Returns:
-        (B,).
+        (B,); NaN where a side is 1 px: it has no inside.
     """
     ratios = []
     for axis in (2, 3):
@@ -46,12 +48,14 @@ def border(image: Tensor, photo: Tensor) -> Tensor:
     zero padding give more, those that blur their border less.
 
     Args:
-        image: (B, 3, H, W), sides of at least 32 px.
+        image: (B, 3, H, W).
         photo: The same shape.
 
     Returns:
-        (B,).
+        (B,); NaN below 32 px.
     """
+    if min(image.shape[-2:]) < SMALLEST_RINGED_PX:
+        return image.new_full((image.shape[0],), math.nan)
     own, wanted = (_ring_detail(picture, 0) / _ring_detail(picture, 1) for picture in (image, photo))
     return own / wanted
 

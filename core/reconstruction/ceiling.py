@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import ConfigError
 from ..images import check_image
 from ..losses.encoders import EncoderStack
-from ..metrics.measure import CONTENT_LAYER, STYLE_LAYERS, large_enough
+from ..metrics.measure import CONTENT_LAYER, STYLE_LAYERS, seen_by_encoder
 from ..metrics.perceptual import relative_content_loss, relative_style_loss
 from .pixels import Painted, PixelProgress, Terms, optimise_pixels
 
@@ -59,7 +59,7 @@ def best_painting(
 
     Args:
         encoder: Loss network, on the device to compute on. Layers of the style loss that it lacks do not count.
-        photo: (1, 3, H, W), 0..1, sides of at least 32 px.
+        photo: (1, 3, H, W), 0..1; below 32 px the encoder sees `seen_by_encoder` of it, and of the painting.
         style: (1, 3, h, w), likewise.
         options: See there.
         progress: See `PixelProgress`.
@@ -69,17 +69,16 @@ def best_painting(
         `history` ends with its losses.
 
     Raises:
-        ImageError: No picture, or too small a one.
+        ImageError: No picture.
     """
     options = options or CeilingOptions()
     device = next(encoder.parameters()).device
     photo, style = (
-        large_enough(check_image(image, name), name).to(device, torch.float32)
-        for image, name in ((photo, "photo"), (style, "style"))
+        check_image(image, name).to(device, torch.float32) for image, name in ((photo, "photo"), (style, "style"))
     )
     layers = [layer for layer in STYLE_LAYERS if layer in encoder.layer_names()]
     with torch.inference_mode(False), torch.no_grad():
-        of_photo, of_style = encoder.features(photo.clone(), layers), encoder.features(style.clone(), layers)
+        of_photo, of_style = (encoder.features(seen_by_encoder(one.clone()), layers) for one in (photo, style))
     search = _Search(encoder, of_photo, of_style, options)
     painted = optimise_pixels(photo, search.loss, options.steps, "adam", progress)
     if search.best is None:
@@ -101,7 +100,7 @@ class _Search:
     def loss(self, pixels: Tensor) -> tuple[Tensor, Terms]:
         """(λ · style + content) / (1 + λ) of the picture as a file would hold it; then λ takes its step."""
         picture, target = pixels.clamp(0, 1), self.options.content
-        own = self.encoder.features(picture, list(self.photo))
+        own = self.encoder.features(seen_by_encoder(picture), list(self.photo))
         style = relative_style_loss(own, self.photo, self.style).mean()
         content = relative_content_loss(own[CONTENT_LAYER], self.photo[CONTENT_LAYER]).mean()
         losses = {"style": float(style.detach()), "content": float(content.detach())}

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..images import check_image
 from ..losses.encoders import EncoderStack
 from ..losses.functional import gram_matrix, total_variation_loss
-from ..metrics.measure import large_enough
+from ..metrics.measure import seen_by_encoder
 from .pixels import Loss, Optimizer, Painted, PixelProgress, Terms, optimise_pixels
 
 Kept = Literal["feature", "style"]
@@ -61,7 +61,7 @@ def reconstruct(
 
     Args:
         encoder: Loss network, on the device to compute on.
-        picture: (1, 3, H, W), 0..1, sides of at least 32 px.
+        picture: (1, 3, H, W), 0..1. Below 32 px the encoder, and the smoothness, see `seen_by_encoder` of the pixels.
         options: See there.
         progress: See `PixelProgress`.
 
@@ -70,14 +70,14 @@ def reconstruct(
 
     Raises:
         ConfigError: A layer that the encoder lacks.
-        ImageError: No picture, or too small a one.
+        ImageError: No picture.
     """
     options = options or ReconstructionOptions()
     device = next(encoder.parameters()).device
-    picture = large_enough(check_image(picture, "picture"), "picture").to(device, torch.float32)
+    picture = check_image(picture, "picture").to(device, torch.float32)
     layers = list(dict.fromkeys(options.layers))
     with torch.inference_mode(False), torch.no_grad():  # results of inference_mode could not be used in a graph
-        loss = _loss(encoder, layers, encoder.features(picture.clone(), layers), options)
+        loss = _loss(encoder, layers, encoder.features(seen_by_encoder(picture.clone()), layers), options)
     return optimise_pixels(noise_like(picture, options.seed), loss, options.steps, options.optimizer, progress)
 
 
@@ -98,12 +98,13 @@ def _loss(
     }
 
     def loss(pixels: Tensor) -> tuple[Tensor, Terms]:
-        own = encoder.features(pixels, layers)
+        seen = seen_by_encoder(pixels)
+        own = encoder.features(seen, layers)
         parts = [
             (_described(own[name], options.kept) - goals[name]).square().mean() / sizes[name] / len(layers)
             for name in layers
         ]
-        kept, smoothness = torch.stack(parts).sum(), total_variation_loss(pixels)
+        kept, smoothness = torch.stack(parts).sum(), total_variation_loss(seen)
         return kept + options.smoothness * smoothness, {options.kept: kept, "smoothness": smoothness}
 
     return loss

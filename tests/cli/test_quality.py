@@ -45,6 +45,18 @@ def test_folders_pair_up_by_name(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[3].startswith("mean")
 
 
+def test_pictures_of_one_pixel(tmp_path, capsys):
+    photo, style = save(tmp_path / "a.png", 1, size=(1, 1)), save(tmp_path / "b.png", 2, size=(1, 1))
+    for name in "xy":
+        save(tmp_path / "painted" / f"{name}.png", 3, size=(1, 1))
+    command = ["measure", str(tmp_path / "painted"), "--photo", str(photo), "--style", str(style), "--film"]
+    assert main([*command, "--encoder", ENCODER, "--plot", str(tmp_path / "plot.png")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-3:] == ["–", "–", "–"]
+    out = tmp_path / "out.png"
+    assert main(["reconstruct", str(photo), "-o", str(out), "--steps", "2", "--encoder", ENCODER]) == 0
+    assert size_of(out) == (1, 1)
+
+
 def test_paintings_without_their_photos(tmp_path, capsys):
     painted = [str(save(tmp_path / f"{name}.png", 1)) for name in "abc"]
     photos = [str(save(tmp_path / f"p{name}.png", 1)) for name in "ab"]

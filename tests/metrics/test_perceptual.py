@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints.encoder import load_encoder
 from brushwork.core.errors import ConfigError, ImageError
 from brushwork.core.losses.encoders import EncoderStack
-from brushwork.core.metrics import Meter, feature_distance, mean_of, relative_content_loss, relative_style_loss
+from brushwork.core.metrics import Meter, border, feature_distance, mean_of, relative_content_loss, relative_style_loss
 from brushwork.core.pictures import read_picture
 
 
@@ -91,8 +92,40 @@ def test_photos_of_another_size_or_shape(meter):
     meter(painting, torch.rand(1, 3, 128, 96), style)
     with pytest.raises(ImageError, match="do not belong together"):
         meter(painting, torch.rand(1, 3, 64, 64), style)
-    with pytest.raises(ImageError, match="too small"):
-        meter(painting, painting, torch.rand(1, 3, 20, 40))
+
+
+def mirrored(image: torch.Tensor) -> torch.Tensor:
+    """To 32 px, by NumPy."""
+    missing = [(0, max(0, 32 - side)) for side in image.shape[2:]]
+    return torch.from_numpy(np.pad(image.numpy(), [(0, 0), (0, 0), *missing], mode="symmetric"))
+
+
+@pytest.mark.parametrize("size", [(20, 40), (2, 3), (1, 50)])
+def test_small_pictures_are_continued_by_their_mirror_image(meter, size):
+    painting, photo, style = (torch.rand(1, 3, *shape) for shape in (size, size, (40, 9)))
+    found, large = meter(painting, photo, style), meter(mirrored(painting), mirrored(photo), mirrored(style))
+    for name in ("style", "content", "ssim", "distance"):
+        assert getattr(found, name) == pytest.approx(getattr(large, name), rel=1e-5), name
+    assert math.isnan(found.border)
+    assert math.isnan(found.seam) == (1 in size)
+    assert math.isnan(found.checkerboard) == (min(size) < 16)
+
+
+def test_one_pixel(meter):
+    """Two colours: their luminance term is all that SSIM has; nothing has a structure that could be bad."""
+    first, second = (torch.tensor(color).view(1, 3, 1, 1) for color in ([0.2, 0.4, 0.9], [0.6, 0.5, 0.1]))
+    found = meter(first, second, torch.rand(1, 3, 33, 33))
+    a, b = first.numpy().ravel(), second.numpy().ravel()
+    assert found.ssim == pytest.approx(np.mean((2 * a * b + 1e-4) / (a * a + b * b + 1e-4)), rel=1e-3)
+    assert all(math.isnan(value) for value in (found.seam, found.border, found.checkerboard))
+    same = meter(second, second, torch.rand(1, 3, 33, 33))
+    assert (same.style, same.content, same.distance) == (pytest.approx(1, abs=1e-5), 0, 0)
+
+
+def test_a_border_needs_both_rings_from_both_sides():
+    picture = torch.rand(1, 3, 32, 32)
+    assert float(border(picture, picture)) == 1
+    assert math.isnan(float(border(picture[..., 1:], picture[..., 1:])))
 
 
 def test_the_ruler_of_the_bars(shared):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
-from brushwork.core.errors import ConfigError, ImageError, TrainingError
+from brushwork.core.errors import ConfigError, TrainingError
 from brushwork.core.losses.encoders import EncoderStack
 from brushwork.core.metrics import Meter
 from brushwork.core.reconstruction import CeilingOptions, ReconstructionOptions, best_painting, reconstruct
@@ -108,11 +108,23 @@ def test_wrong_options_and_infinite_losses(encoder, picture):
         optimise_pixels(picture, lambda x: ((x / 0).sum(), {"loss": (x / 0).sum()}), 2)
 
 
-def test_too_small_a_picture_is_refused_in_words(encoder, picture):
-    tiny = picture[..., :31, :]
-    with pytest.raises(ImageError, match="picture is too small"):
-        reconstruct(encoder, tiny, ReconstructionOptions(steps=1))
-    for photo, style, name in ((tiny, picture, "photo"), (picture, tiny, "style")):
-        with pytest.raises(ImageError, match=f"{name} is too small") as caught:
-            best_painting(encoder, photo, style, CeilingOptions(steps=1))
-        assert "48×31" in caught.value.got
+def test_one_pixel_gets_its_colour_back(encoder):
+    pixel = torch.tensor([0.2, 0.4, 0.9]).view(1, 3, 1, 1)
+    painted = reconstruct(encoder, pixel, ReconstructionOptions(("relu1_1",), steps=40))
+    assert painted.image.shape == pixel.shape
+    assert (painted.image - pixel).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 1), (31, 48), (3, 40)])
+def test_small_pictures_keep_their_size(encoder, picture, size):
+    small = picture[..., : size[0], : size[1]]
+    for kept in ("feature", "style"):
+        painted = reconstruct(encoder, small, ReconstructionOptions(("relu2_1", "relu4_1"), kept, steps=30))
+        assert painted.image.shape == small.shape
+        assert painted.history[-1][kept] < 0.5 * painted.history[0][kept]
+    best = best_painting(encoder, small, picture.flip(1), CeilingOptions(0.3, steps=30))
+    assert best.image.shape == small.shape
+    found = Meter(encoder)(best.image, small, picture.flip(1))
+    assert found.style == pytest.approx(best.history[-1]["style"], rel=1e-3)
+    assert found.content <= 0.3 * 1.03
+    assert found.style < 1
