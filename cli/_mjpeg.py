@@ -23,7 +23,7 @@ class MjpegServer:
 
     def __init__(self, port: int) -> None:
         self._news = threading.Condition()
-        self._jpeg, self._number = b"", 0
+        self._jpeg, self._number, self._over = b"", 0, False
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ class MjpegServer:
                 self.end_headers()
                 seen = 0
                 try:
-                    while True:
+                    while not outer._over:
                         seen, jpeg = outer._after(seen)
                         head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                         self.wfile.write(head.encode() + jpeg + b"\r\n")
@@ -58,6 +58,9 @@ class MjpegServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._news:  # those who wait for the next picture are let go, with the last one
+            self._over = True
+            self._news.notify_all()
         self._server.shutdown()
         self._server.server_close()
 
@@ -74,5 +77,5 @@ class MjpegServer:
 
     def _after(self, seen: int) -> tuple[int, bytes]:
         with self._news:
-            self._news.wait_for(lambda: self._number > seen)
+            self._news.wait_for(lambda: self._number > seen or self._over)
             return self._number, self._jpeg

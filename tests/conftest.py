@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,16 @@ def _bind_checkout() -> None:
 
 if "brushwork" not in sys.modules:
     _bind_checkout()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """One that wakes while the interpreter ends can abort the process (pytorch/pytorch issue 38228)."""
+    yield
+    left = [t for t in threading.enumerate() if t is not threading.current_thread() and t.name != "tqdm_monitor"]
+    for thread in left:
+        thread.join(5)
+    assert not [t for t in left if t.is_alive()]
 
 
 @pytest.fixture(autouse=True)

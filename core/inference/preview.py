@@ -71,6 +71,8 @@ class Previewer:
     def forget(self) -> None:
         """Give back the memory of the models and photos."""
         with self._one_at_a_time:
+            if self._rest is not None:
+                self._rest.cancel()
             self._models.clear()
             self._photos.clear()
 

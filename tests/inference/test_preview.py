@@ -6,6 +6,7 @@ import gc
 import io
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,15 @@ def decoded(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
 
 
-def test_a_preview_is_the_painting_of_the_small_photo() -> None:
-    got = decoded(Previewer().paint((MODEL,), PHOTO, "great-wave", 128))
+@pytest.fixture
+def painter() -> Iterator[Previewer]:
+    painter = Previewer()
+    yield painter
+    painter.forget()
+
+
+def test_a_preview_is_the_painting_of_the_small_photo(painter: Previewer) -> None:
+    got = decoded(painter.paint((MODEL,), PHOTO, "great-wave", 128))
     photo = Image.open(PHOTO).convert("RGB")
     width, height = (round(side * 128 / max(photo.size)) for side in photo.size)
     assert got.shape == (height, width, 3)
@@ -35,13 +43,12 @@ def test_a_preview_is_the_painting_of_the_small_photo() -> None:
     want = Stylizer(load_checkpoint(MODEL), "cpu", "exact")(small.movedim(-1, 0)[None], "great-wave")
     difference = np.abs(got - want[0].movedim(0, -1).numpy() * 255).mean()
     assert difference < 6, "JPEG and two ways to resize, no more"
-    other = decoded(Previewer().paint((MODEL,), PHOTO, "mondrian-tableau", 128))
+    other = decoded(painter.paint((MODEL,), PHOTO, "mondrian-tableau", 128))
     assert np.abs(got - other).mean() > 20, "another style is another picture"
 
 
-def test_small_photos_are_not_enlarged_and_the_first_style_is_the_default(tmp_path: Path) -> None:
+def test_small_photos_are_not_enlarged_and_the_first_style_is_the_default(painter: Previewer, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 3), (200, 30, 30, 128)).save(tmp_path / "tiny.png")
-    painter = Previewer()
     first = painter.paint((MODEL,), tmp_path / "tiny.png")
     assert decoded(first).shape == (3, 5, 3)
     assert painter.paint((MODEL,), tmp_path / "tiny.png", "starry-night--small") == first
@@ -60,19 +67,19 @@ def test_the_memory_is_given_back_after_a_while() -> None:
     assert stylizer() is None
 
 
-def test_a_replaced_photo_is_read_again(tmp_path: Path) -> None:
-    painter, path = Previewer(), tmp_path / "photo.png"
+def test_a_replaced_photo_is_read_again(painter: Previewer, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
     Image.new("RGB", (16, 16), "red").save(path)
     before = painter.paint((MODEL,), path)
     Image.effect_noise((20, 20), 80).save(path)
     assert decoded(painter.paint((MODEL,), path)).shape != decoded(before).shape
 
 
-def test_an_empty_file_a_missing_one_and_a_wrong_style_are_explained(tmp_path: Path) -> None:
+def test_an_empty_file_a_missing_one_and_a_wrong_style_are_explained(painter: Previewer, tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     for name in ("empty.png", "missing.png"):
         with pytest.raises(ImageError) as caught:
-            Previewer().paint((MODEL,), tmp_path / name)
+            painter.paint((MODEL,), tmp_path / name)
         assert caught.value.do
     with pytest.raises(StyleError, match="starry-night"):
-        Previewer().paint((MODEL,), PHOTO, "no-such-style")
+        painter.paint((MODEL,), PHOTO, "no-such-style")

@@ -23,7 +23,9 @@ def routes(host):
     (base / "input" / "sub").mkdir(parents=True)
     Image.new("RGB", (24, 12), "teal").save(base / "input" / "sub" / "photo.png")
     Image.new("RGB", (24, 12), "teal").save(base / "secret.png")
-    yield importlib.import_module("brushwork.nodes._routes")
+    module = importlib.import_module("brushwork.nodes._routes")
+    yield module
+    module._previewer.forget()
     offline.set_offline(False)
 
 
