@@ -62,11 +62,13 @@ class Previewer:
             StyleError: It has no such style, or wants a picture.
         """
         with self._one_at_a_time:
-            self._forget_later()
-            content = self._picture(photo, side_px)
-            stylizer = self._stylizer(model)
-            picked = self._picture(style, 2 * side_px) if isinstance(style, Path) else style
-            return to_jpeg(stylizer(content, picked)[0])
+            try:
+                content = self._picture(photo, side_px)
+                stylizer = self._stylizer(model)
+                picked = self._picture(style, 2 * side_px) if isinstance(style, Path) else style
+                return to_jpeg(stylizer(content, picked)[0])
+            finally:
+                self._forget_later()
 
     def forget(self) -> None:
         """Give back the memory of the models and photos."""

@@ -57,7 +57,7 @@ def test_small_photos_are_not_enlarged_and_the_first_style_is_the_default(painte
 
 
 def test_the_memory_is_given_back_after_a_while() -> None:
-    painter = Previewer(forget_after_s=0.2)
+    painter = Previewer(forget_after_s=1.0)
     painter.paint((MODEL,), PHOTO, "great-wave", 32)
     (stylizer,) = map(weakref.ref, painter._models.values())
     deadline = time.monotonic() + 10
