@@ -45,14 +45,12 @@ def anonymous_mib() -> float:
 
 def worker(source: str, target: str, model: str, precision: str, max_memory: str) -> None:
     """Paint one file; a line of JSON."""
-    from brushwork.cli._memory import keep_freed_memory
     from brushwork.core.checkpoints import load_checkpoint
     from brushwork.core.inference import Stylizer
     from brushwork.core.inference.memory import parse_bytes
     from brushwork.core.inference.stream import Painting
     from brushwork.core.inference.stream_file import stream_file
 
-    keep_freed_memory()
     bound = parse_bytes(max_memory) if max_memory else None
     stylizer = Stylizer(load_checkpoint(model), "cpu", precision, max_memory=bound)
     idle, most, done = anonymous_mib(), 0.0, threading.Event()

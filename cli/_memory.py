@@ -27,16 +27,3 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
         return all(mallopt(name, limit) == 1 for name, limit in LIMITS.items())
     return False
-
-
-def give_back_freed_memory() -> None:
-    """Return what is free now to the system, also between blocks that are in use; nothing where there is no glibc.
-
-    Pieces of many sizes leave holes, and what does not fit into one is put on top: from time to time the holes go.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

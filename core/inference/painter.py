@@ -19,14 +19,17 @@ from ..style_model import StyleModel
 from .accelerator import Accelerator
 from .device import model_on
 from .engine import Engine, supports
+from .engine.places import map_bytes
 from .engine.rows import Rows
 from .engine.store import RowSource, free_disk_bytes
 from .memory import available_bytes, is_out_of_memory
 
 SHARE = 0.6
 """Of the available memory that a picture may take where the user gives no bound."""
-WORKING_BYTES = 96 << 20
-"""Beside the stores: windows and blocks of all layers."""
+WORKING_BYTES = 32 << 20
+"""Beside stores, windows and blocks: what the first run of an operation leaves in the process, blocks of the photo."""
+HOLES = 1.25
+"""What the allocator takes for windows and blocks, over what they hold."""
 
 PLAIN_VALUES = 300
 """Activations a pixel that the plain path holds at once: 230 with 32-64-128 channels, and room for wider ones."""
@@ -86,7 +89,7 @@ class Painter:
             return self.elsewhere.paint(photo, code, progress)
         assert engine is not None  # noqa: S101 - one of the two paints
         return self._first_that_fits(
-            self.plans(*photo.shape[-2:]),
+            self.plans(*photo.shape[-2:], code=code),
             lambda plan: engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress),
         )
 
@@ -164,10 +167,19 @@ class Painter:
         bound, sizes = self.bound, [self._stored(height, width, keep=keep) for keep in (True, False)]
         return next((size for size in sizes if size <= bound), sizes[-1])
 
-    def _stored(self, height: int, width: int, *, keep: bool) -> int:
+    def working_bytes(self, height: int, width: int, code: StyleCode | None = None) -> int:
+        """Bytes of a run by rows in the smallest way: what no file can take."""
+        assert self.engine is not None  # noqa: S101 - asked of the engine only
+        maps = map_bytes(code, height, width)
+        blocks = HOLES * self.engine.program.working_bytes(height, width)
+        # scale and shift of every pixel of a block are two more blocks
+        return int(2 * blocks if maps else blocks) + maps + WORKING_BYTES
+
+    def _stored(self, height: int, width: int, code: StyleCode | None = None, *, keep: bool) -> int:
         """Bytes of a run in memory."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
-        return self.engine.program.stored_bytes(height, width, keep=keep)[0] + WORKING_BYTES
+        stored, _ = self.engine.program.stored_bytes(height, width, keep=keep)
+        return stored + self.working_bytes(height, width, code)
 
     @property
     def plain(self) -> StyleModel:
@@ -176,30 +188,36 @@ class Painter:
             self._plain = model_on(self._original, self.model.device, self.dtype)
         return self._plain
 
-    def plans(self, height: int, width: int, *, beside: int = 0, beside_on_disk: int = 0) -> list[Plan]:
+    def plans(
+        self, height: int, width: int, *, code: StyleCode | None = None, beside: int = 0, beside_on_disk: int = 0
+    ) -> list[Plan]:
         """Ways to paint a picture of this size that fit, the fastest first.
 
         Args:
             height: Of the photo.
             width: Of the photo.
+            code: What it is painted in; only styles by place make a difference.
             beside: Bytes of the bound that are taken otherwise.
             beside_on_disk: Bytes of the free disk that will be.
 
         Raises:
-            BrushworkError: None does.
+            BrushworkError: None does. Where the user gave no bound, but there is little memory, it is tried.
         """
         engine = self.engine
         if engine is None:
             return [Plan(keep=True)]
         bound = self.bound - beside
-        plans = [Plan(keep) for keep in (True, False) if self._stored(height, width, keep=keep) <= bound]
+        working = self.working_bytes(height, width, code)
+        if self.max_memory is not None and working > bound:
+            raise too_small_a_bound(height, width, working + beside, self.max_memory)
+        plans = [Plan(keep) for keep in (True, False) if self._stored(height, width, code, keep=keep) <= bound]
         _, spilled = engine.program.stored_bytes(height, width, keep=False)
         folder = scratch_folder()
         free = free_disk_bytes(folder) - beside_on_disk
         if spilled <= free:
             plans.append(Plan(keep=False, spill=folder))
         if not plans:
-            least = self._stored(height, width, keep=False)
+            least = self._stored(height, width, code, keep=False)
             raise BrushworkError(
                 f"A picture of {width}×{height} px does not fit into this machine.",
                 expected=f"{_gib(least)} of memory, or {_gib(spilled)} of free disk in {folder}",
@@ -209,6 +227,24 @@ class Painter:
         return plans
 
 
+def too_small_a_bound(height: int, width: int, least: int, bound: int, what: str = "") -> BrushworkError:
+    """The error of a picture that cannot be painted in the memory that the user allows.
+
+    Args:
+        height: Of the picture.
+        width: Of the picture.
+        least: Bytes that it takes at least.
+        bound: Bytes that are allowed.
+        what: What can be done, beside raising the bound or scaling the picture down.
+    """
+    return BrushworkError(
+        f"A picture of {width}×{height} px cannot be painted in so little memory.",
+        expected=f"a memory bound of {_mib(least)} or more",
+        got=_mib(bound),
+        do=f"Raise the memory bound, use a smaller picture{what and ', ' + what}.",
+    )
+
+
 def scratch_folder() -> Path:
     """Where layers that do not fit into memory go: what TMPDIR, TEMP or TMP name, else the system's choice."""
     return Path(tempfile.gettempdir())
@@ -216,3 +252,7 @@ def scratch_folder() -> Path:
 
 def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
+
+
+def _mib(count: int) -> str:
+    return f"{-(-count // 2**20)} MiB"

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ..errors import BrushworkError
 from ..pictures.rows import PictureRows, picture_size, read_rows
-from ..pictures.write import check_writable, write_rows
+from ..pictures.write import check_writable, encoder_bytes, write_rows
 from .engine.rows import empty_rows
 from .engine.store import FileRows, MemoryRows, RowStore, free_disk_bytes
-from .painter import scratch_folder
+from .memory import give_back_freed_memory
+from .painter import scratch_folder, too_small_a_bound
 from .stream import Painting, Stream
 from .stylizer import StripFn, Stylizer
 
@@ -57,7 +58,8 @@ def stream_file(
         Empty: it is written. Else why this picture can only be painted as a whole; nothing was done.
 
     Raises:
-        BrushworkError: As for reading, painting and writing; too little disk, before work begins.
+        BrushworkError: As for reading, painting and writing; too little disk, or a memory bound that cannot be held,
+            before work begins.
     """
     target = Path(target)
     if check_writable(target) == "EXR":
@@ -68,11 +70,16 @@ def stream_file(
     stream = Stream(stylizer, rows.height, rows.width, painting)
     if stream.whole:
         return stream.whole
-    scratch = _Scratch(stylizer.painter.bound, rows, target)
+    painter = stylizer.painter
+    encoder = encoder_bytes(target, rows.height, rows.width, quality)
+    painting_bytes = painter.working_bytes(rows.height, rows.width, stream.code) + encoder
+    _check_bound(painter.max_memory, rows, painting_bytes, encoder)
+    scratch = _Scratch(painter.bound, rows, target, max(rows.decoding, painting_bytes))
     photo = scratch.room(rows.channels, torch.uint16 if rows.like.bit_depth > 8 else torch.uint8)
     kept = scratch.room(3, torch.float32) if stream.keeps_painting else None
     on_disk = scratch.check_disk()
-    plans = stylizer.painter.plans(rows.height, rows.width, beside=scratch.in_memory, beside_on_disk=on_disk)
+    beside = scratch.in_memory + encoder
+    plans = painter.plans(rows.height, rows.width, code=stream.code, beside=beside, beside_on_disk=on_disk)
     store = photo()
     first = 0
     for block in rows.blocks:
@@ -80,6 +87,7 @@ def stream_file(
         first += len(block)
         if on_strip is not None:
             on_strip(0.0)
+    give_back_freed_memory()  # the decoder's
     blocks = stream.rows(Integers(store), plans, kept, on_strip)
     write_rows(blocks, rows.height, rows.width, rows.channels, target, rows.like, quality)
     return ""
@@ -101,6 +109,18 @@ class Integers:
         return block.float() / (255 if block.dtype == torch.uint8 else 65535)
 
 
+def _check_bound(bound: int | None, rows: PictureRows, painting: int, encoder: int) -> None:
+    """Raises BrushworkError where decoding or painting cannot be done in the memory that the user allows."""
+    if bound is None:
+        return
+    if rows.decoding > bound:
+        what = "or store it as TIFF, which is decoded by rows"
+        raise too_small_a_bound(rows.height, rows.width, max(rows.decoding, painting), bound, what)
+    if painting > bound:
+        what = "or write PNG or TIFF, which are encoded by rows" if encoder else ""
+        raise too_small_a_bound(rows.height, rows.width, painting, bound, what)
+
+
 class _Scratch:
     """Rooms for pictures of one size, in memory as long as they take less than half of the bound, then on the disk.
 
@@ -108,10 +128,12 @@ class _Scratch:
         bound: Bytes of memory.
         rows: The photo.
         target: Where the finished file goes.
+        taken: Bytes of the bound that are needed otherwise.
     """
 
-    def __init__(self, bound: int, rows: PictureRows, target: Path) -> None:
-        self.bound, self.size, self.folder = bound, (rows.height, rows.width), scratch_folder()
+    def __init__(self, bound: int, rows: PictureRows, target: Path, taken: int) -> None:
+        self.size, self.folder = (rows.height, rows.width), scratch_folder()
+        self._limit = min(bound // 2, bound - taken)
         self.in_memory = self.on_disk = 0
         self._target = next(folder for folder in target.absolute().parents if folder.exists())
         self._output = rows.height * rows.width * rows.channels * (2 if rows.like.bit_depth > 8 else 1)
@@ -119,7 +141,7 @@ class _Scratch:
     def room(self, channels: int, dtype: torch.dtype) -> Callable[[], RowStore]:
         """Reserve a room; it is made when it is called for."""
         size = channels * self.size[0] * self.size[1] * dtype.itemsize
-        if self.in_memory + size <= self.bound // 2:
+        if self.in_memory + size <= self._limit:
             self.in_memory += size
             return lambda: MemoryRows(empty_rows(channels, *self.size, dtype, torch.device("cpu")))
         self.on_disk += size

@@ -37,6 +37,8 @@ class PictureRows:
     """Everything but the pixels."""
     blocks: Iterator[Any]
     """Arrays (r, W, C), uint8 or uint16 as `like.bit_depth` says, top to bottom; they can be taken once."""
+    decoding: int
+    """Bytes of memory that the decoder takes while they are taken."""
 
 
 def picture_size(path: str | Path) -> tuple[int, int] | None:
@@ -83,7 +85,7 @@ def read_rows(path: str | Path) -> PictureRows | None:
             strips = TiffStrips(path)
             like = Picture(torch.empty(0), 16 if strips.deep else 8, profile, exif, source)
             size, channels = (strips.height, strips.width), _colours(strips.samples)
-            return PictureRows(*size, channels, like, _checked(path, strips.blocks()))
+            return PictureRows(*size, channels, like, _checked(path, strips.blocks()), strips.working_bytes)
         if image.mode == "F":
             return None
         size = (image.width, image.height) if orientation >= 5 else (image.height, image.width)
@@ -93,8 +95,9 @@ def read_rows(path: str | Path) -> PictureRows | None:
         channels = 4 if image.has_transparency_data and image.mode not in ("CMYK", "LAB") else 3
         grey = image.mode.startswith("I")
         like = Picture(torch.empty(0), 16 if deep or grey else 8, None if grey else profile, exif, source)
+        decoding = _decoder_bytes(path, image, orientation, deep=deep)
     blocks = _deep(path, source, orientation) if deep else _of_pillow(path)
-    return PictureRows(*size, channels, like, _checked(path, blocks))
+    return PictureRows(*size, channels, like, _checked(path, blocks), decoding)
 
 
 def as_colours(array: Any) -> Any:
@@ -110,6 +113,20 @@ def as_colours(array: Any) -> Any:
 def _colours(samples: int) -> int:
     """Channels that a file's samples become: grey is repeated, alpha kept."""
     return {1: 3, 2: 4}.get(samples, samples)
+
+
+def _decoder_bytes(path: Path, image: Any, orientation: int, *, deep: bool) -> int:
+    """Bytes that a picture takes which is decoded as a whole."""
+    pixels = image.width * image.height
+    if deep:
+        return pixels * 2 * len(image.getbands()) + path.stat().st_size
+    held = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "LA": 4, "PA": 4}.get(image.mode, 4)
+    copies = 1 + (orientation > 1 or image.mode in ("CMYK", "LAB"))
+    # libjpeg keeps a progressive picture's coefficients, libwebp its canvas, the one shown before and the file
+    beside = 6 if image.info.get("progressive") else 0
+    if image.format == "WEBP":
+        return pixels * 12 + 2 * path.stat().st_size
+    return pixels * (held * copies + beside)
 
 
 def _checked(path: Path, blocks: Iterator[Any]) -> Iterator[Any]:

@@ -112,6 +112,10 @@ class TiffStrips:
             page = file.pages[0]
             self.height, self.width, self.samples = page.imagelength, page.imagewidth, page.samplesperpixel
             self.deep = page.dtype is not None and page.dtype.itemsize == 2
+            rows = 1 if page.is_contiguous else page.tilelength if page.is_tiled else page.rowsperstrip
+            band = min(rows or self.height, self.height) * self.width * self.samples * (1 + self.deep)
+            self.working_bytes = STRIP_BYTES + 3 * band + max(page.databytecounts, default=0) * (not page.is_contiguous)
+            """Memory of `blocks`: a band as stored, as decoded and as given out."""
 
     @staticmethod
     def readable(path: Path) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -34,6 +33,10 @@ WRITABLE_SUFFIXES = {
 
 STRIP_ROWS = 64
 """What is converted and encoded at once."""
+
+
+OPTIMIZED_PIXELS = 1 << 23
+"""Up to here JPEG's codes are fitted to the picture: 3 % fewer bytes, for which libjpeg keeps all coefficients."""
 
 
 def check_writable(path: str | Path) -> str:
@@ -165,12 +168,14 @@ def _encode(blocks: Iterable[Tensor], shape: tuple[int, int, int], path: Path, l
             with temporary.open("wb+") as file:
                 write_tiff(file, arrays, shape, "uint16" if deep else "uint8", like)
         else:
-            whole = np.empty((height, width, 3 if file_format == "JPEG" else channels), np.uint8)
+            # four bytes a pixel are what Pillow holds: it takes the array as it is, without a copy
+            whole = np.empty((height, width, 4), np.uint8)
             first = 0
             for rows in arrays:
-                whole[first : first + len(rows)] = rows
+                whole[first : first + len(rows), :, : rows.shape[2]] = rows
                 first += len(rows)
-            temporary.write_bytes(_with_pillow(whole, file_format, like, quality))
+            with temporary.open("wb") as file:
+                _with_pillow(whole, file_format, channels, like, quality, _OnlyWrite(file))
     return path
 
 
@@ -227,7 +232,25 @@ def _to_array(image: Tensor, *, deep: bool) -> Any:
     return np.rint(values * np.float32(65535 if deep else 255)).astype(np.uint16 if deep else np.uint8, order="C")
 
 
-def _with_pillow(array: Any, file_format: str, like: Picture, quality: int) -> bytes:
+class _OnlyWrite:
+    """A file without a number: Pillow would write past Python then, and not say that a disk is full."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write, self.flush = file.write, file.flush
+
+
+def encoder_bytes(path: str | Path, height: int, width: int, quality: int = 95) -> int:
+    """Bytes that a picture takes in memory while it is written by `write_rows`, beside a few rows."""
+    pixels = height * width
+    if check_writable(path) == "JPEG":
+        return pixels * (12 if pixels <= OPTIMIZED_PIXELS else 4)
+    if check_writable(path) == "WEBP":
+        return pixels * (48 if quality == 100 else 16)
+    return 0
+
+
+def _with_pillow(array: Any, file_format: str, channels: int, like: Picture, quality: int, file: Any) -> None:
+    """Encode (H, W, 4) bytes, of which the fourth counts where there are four channels."""
     from PIL import Image
 
     options: dict[str, Any] = {}
@@ -235,11 +258,13 @@ def _with_pillow(array: Any, file_format: str, like: Picture, quality: int) -> b
         options["icc_profile"] = like.icc_profile
     if like.exif:
         options["exif"] = PREFIX + like.exif
+    height, width, _ = array.shape
     if file_format == "JPEG":
+        mode = "RGBX"
         # halved chroma smears coloured strokes: only where small files are asked for
-        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2, "optimize": True}
+        options |= {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
+        options["optimize"] = height * width <= OPTIMIZED_PIXELS
     else:
+        mode = "RGBA" if channels == 4 else "RGBX"
         options |= {"quality": quality, "lossless": quality == 100, "exact": True}
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, file_format, **options)
-    return buffer.getvalue()
+    Image.frombuffer(mode, (width, height), array, "raw", mode, 0, 1).save(file, file_format, **options)

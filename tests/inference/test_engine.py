@@ -1,5 +1,6 @@
 """The engine against the plain path, in float64: every rewriting is exact, at every size and in every block height."""
 
+import re
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from brushwork.core.inference.engine import Engine, moments, rows, supports
 from brushwork.core.inference.engine.store import FileRows, MemoryRows, Workspace, stored_rows
 from brushwork.core.inference.engine.window import Window, even_padding
 from brushwork.core.inference.memory import available_bytes, parse_bytes
-from brushwork.core.inference.painter import WORKING_BYTES, Painter, Plan
+from brushwork.core.inference.painter import Painter, Plan
 from brushwork.core.inference.video.statistics import SmoothedStatistics
 from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
@@ -218,11 +219,23 @@ def test_the_fastest_plan_that_fits_is_first(monkeypatch):
     assert painter.plans(64, 64)[0] == Plan(keep=True)
     painter.max_memory = painter.engine.program.stored_bytes(4000, 4000, keep=False)[0] + (100 << 20)
     assert painter.plans(4000, 4000)[0] == Plan(keep=False)
-    painter.max_memory = 1 << 20
+    painter.max_memory = painter.working_bytes(4000, 4000)
     assert painter.plans(4000, 4000)[0].spill is not None
     monkeypatch.setattr("brushwork.core.inference.painter.free_disk_bytes", lambda folder: 10)
     with pytest.raises(BrushworkError, match=r"of memory, or .* of free disk"):
         painter.plans(4000, 4000)
+
+
+def test_a_bound_that_cannot_be_held_is_refused_with_the_least_that_can():
+    painter = Painter(build("instance", torch.float32), torch.device("cpu"), torch.float32, max_memory=20 << 20)
+    with pytest.raises(BrushworkError, match="4000×300 px") as caught:
+        painter.plans(300, 4000)
+    least = int(re.search(r"bound of (\d+) MiB", str(caught.value))[1])
+    painter.max_memory = least << 20
+    assert painter.plans(300, 4000)
+    painter.max_memory = (least - 1) << 20
+    with pytest.raises(BrushworkError):
+        painter.plans(300, 4000)
 
 
 def test_a_run_that_does_not_fit_is_tried_in_a_smaller_way(monkeypatch):
@@ -273,15 +286,16 @@ def test_available_memory_is_plausible():
 
 def test_the_memory_that_is_asked_for_is_that_of_the_plan():
     model = build("instance", torch.float32)
-    stored = Painter(model, torch.device("cpu"), torch.float32).engine.program.stored_bytes
+    plain = Painter(model, torch.device("cpu"), torch.float32)
+    stored, working = plain.engine.program.stored_bytes, plain.working_bytes(2000, 3000)
     for keep in (True, False):
-        size = stored(2000, 3000, keep=keep)[0] + WORKING_BYTES
+        size = stored(2000, 3000, keep=keep)[0] + working
         painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=size)
         assert painter.plans(2000, 3000)[0] == Plan(keep=keep)
         assert painter.bytes_needed(2000, 3000) == size
-    painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=1 << 20)
+    painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=working)
     assert painter.plans(2000, 3000)[0].spill is not None
-    assert painter.bytes_needed(2000, 3000) == stored(2000, 3000, keep=False)[0] + WORKING_BYTES
+    assert painter.bytes_needed(2000, 3000) == stored(2000, 3000, keep=False)[0] + working
 
 
 def test_the_plain_path_asks_for_its_activations():

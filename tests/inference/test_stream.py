@@ -16,6 +16,8 @@ from brushwork.core.inference.stream import Painting, Stream
 from brushwork.core.inference.stream_file import is_large, stream_file
 from brushwork.core.masks import resize_mask, resize_mask_rows
 from brushwork.core.pictures import Picture, read_picture, write_picture
+from brushwork.core.pictures.rows import read_rows
+from brushwork.core.pictures.write import encoder_bytes
 
 RAMP = torch.linspace(0, 1, 23).expand(17, 23)
 
@@ -120,16 +122,25 @@ def test_extended_rows_are_the_replicated_picture():
 FILES = [(".png", 8, 3), (".png", 16, 4), (".tif", 16, 3), (".tif", 8, 4), (".webp", 8, 4), (".jpg", 8, 3)]
 
 
-@pytest.mark.parametrize("max_memory", [None, 100_000])
+@pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("size", [(75, 53), (9, 3)])
 @pytest.mark.parametrize(("suffix", "depth", "channels"), FILES)
-def test_from_file_to_file(conditional, tmp_path, monkeypatch, suffix, depth, channels, size, max_memory):
+def test_from_file_to_file(conditional, tmp_path, monkeypatch, suffix, depth, channels, size, bounded):
     """With a bound so small that photo, painting and layers lie in files, and without."""
     monkeypatch.setattr("brushwork.core.inference.stream_file.scratch_folder", lambda: tmp_path)
+    monkeypatch.setattr("brushwork.core.inference.painter.WORKING_BYTES", 0)
+    made: list[int] = []
+    monkeypatch.setattr(
+        "brushwork.core.inference.stream_file.FileRows", lambda *args: made.append(1) or FileRows(*args)
+    )
     profile = b"\0" * 16 + b"RGB " + b"\0" * 108
     source = write_picture(Picture(torch.rand(1, channels, *size), depth, profile), tmp_path / f"photo{suffix}")
     painting = Painting("dots", 0.8, RAMP)
-    stylizer = Stylizer(conditional, "cpu", max_memory=max_memory)
+    stylizer = Stylizer(conditional, "cpu")
+    if bounded:
+        code = Stream(stylizer, *size, painting).code
+        least = stylizer.painter.working_bytes(*size, code) + encoder_bytes(f"out{suffix}", *size, quality=100)
+        stylizer = Stylizer(conditional, "cpu", max_memory=max(least, read_rows(source).decoding))
     photo = read_picture(source)
     wanted = write_picture(
         replace(photo, image=whole(stylizer, photo.image, painting)), tmp_path / f"wanted{suffix}", quality=100
@@ -142,6 +153,7 @@ def test_from_file_to_file(conditional, tmp_path, monkeypatch, suffix, depth, ch
     tolerance = 8 / 255 if suffix == ".jpg" else 1.01 / top  # a level flips the DCT's rounding
     assert (found.image - wanted.image).abs().max() <= tolerance
     assert (found.bit_depth, found.icc_profile) == (depth, profile)
+    assert len(made) == 2 * bounded  # photo and painting
     assert seen[0] == 0
     assert seen[-1] == 1
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".", "brushwork-"))]

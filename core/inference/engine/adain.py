@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures.adain import ADAIN_EPS, AdaINNet
 from .affine import Affine, BlendedAffine, Scaling, precise
-from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .convolution import ColourConvolution, Convolution, UpsampleConvolution, chained
 from .encoder import Encoder, tap
 from .moments import Moments
 from .norms import OwnNorms
@@ -54,6 +54,11 @@ class AdaINProgram:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
         features = self.encoder.channels * self.dtype.itemsize * height * width // self.stride**2
         return features, features
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """Bytes of windows and blocks beside the store."""
+        decoder, _ = chained(self.decoder, self.encoder.sizes(height, width)[self.encoder.last])
+        return max(self.encoder.working_bytes(height, width), decoder)
 
     def passes(self, runs: int, *, regional: bool) -> int:
         """How often rows go through `Meter`: encode, decode."""

@@ -11,6 +11,8 @@ Two of them are rewritten, exactly, into cheaper ones:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 from ...architectures._layers import Conv2d, same_padding
 from ...architectures._reshaped_convs import fold_nearest, fold_phases
 from .rows import Rows, Write, block_rows
-from .window import Padding, Window, even_padding
+from .window import Padding, Window, even_padding, window_rows
 
 CENTRING_ROWS = 8
 """Rows of the first piece whose mean is taken for the layer's: it need not be right, only near."""
@@ -39,8 +41,6 @@ class Convolution:
         self.stride = layer.stride[0]
         self.mode = layer.pad_with if isinstance(layer, Conv2d) else "none"
         self.dtype, self.centre = dtype, centre
-        self.window: Window | None = None
-        """Of the last run, for its memory."""
         self.weight = self.prepare(weight).to(dtype)
         self.taps = weight.sum((2, 3))  # (C_out, C_in): what a constant input becomes
         self.bias = weight.new_zeros(self.channels) if layer.bias is None else layer.bias.detach()
@@ -71,6 +71,15 @@ class Convolution:
     def at(self, height: int, width: int) -> Stage:
         """This convolution in one run, on an input of this size."""
         return Stage(self, height, width)
+
+
+def chained(convs: Iterable[Convolution], size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    """Memory of a stream through convolutions, one behind the other, and the height and width that come out."""
+    total = 0
+    for conv in convs:
+        stage = conv.at(*size)
+        total, size = total + stage.working_bytes, (stage.out_height, stage.out_width)
+    return total, size
 
 
 class UpsampleConvolution(Convolution):
@@ -140,23 +149,35 @@ class Stage:
             source: Rows of the input.
             write: What they become before they are convolved.
         """
-        conv = self.conv
-        pad = conv.padding(self.height, self.width)
-        padded = self.width + pad.left + pad.right
-        largest = max(conv.channels * self.out_width, conv.in_channels * padded * conv.stride)
-        # every call sorts the weights into the processor's order first: that must stay small beside the arithmetic
-        heavy = 4 * conv.weight.numel() // largest // 2 * 2
-        device, before = conv.weight.device, conv.window
-        outputs = max(block_rows(largest, 1, conv.dtype.itemsize, device), heavy)
-        conv.window = None  # a stream that computes this layer twice at the same time needs a second one
-        window = Window(
-            conv.in_channels, self.width, conv.kernel, conv.stride, pad, outputs, conv.dtype, device, before
-        )
+        conv, device = self.conv, self.conv.weight.device
+        pad, outputs = conv.padding(self.height, self.width), self._outputs
+        window = Window(conv.in_channels, self.width, conv.kernel, conv.stride, pad, outputs, conv.dtype, device)
         for piece in window.pieces(source, write):
             if self.bias is None:
                 self.bias = self._centring(piece)
             yield conv.apply(piece, self.bias)
-        conv.window = window
+        window.close()
+
+    @property
+    def _outputs(self) -> int:
+        """Rows of a piece's output, those of two for networks that compute two at once."""
+        conv = self.conv
+        pad = conv.padding(self.height, self.width)
+        largest = max(
+            conv.channels * self.out_width, conv.in_channels * (self.width + pad.left + pad.right) * conv.stride
+        )
+        # every call sorts the weights into the processor's order first: that must stay small beside the arithmetic
+        heavy = 4 * conv.weight.numel() // largest // 2 * 2
+        return max(block_rows(largest, 1, conv.dtype.itemsize, conv.weight.device), heavy)
+
+    @property
+    def working_bytes(self) -> int:
+        """Memory of `rows` while it runs: the window, an output block and what is made of one."""
+        conv, outputs = self.conv, self._outputs
+        pad = conv.padding(self.height, self.width)
+        window = window_rows(conv.kernel, conv.stride, pad, outputs) * (self.width + pad.left + pad.right)
+        block = -(-outputs * self.out_height // max(1, self.height // conv.stride)) * self.out_width
+        return (window * conv.in_channels + 2 * block * conv.channels) * conv.dtype.itemsize
 
     def _centring(self, piece: Tensor) -> Tensor:
         """Minus the mean that some of the first rows of the input let expect of the output."""

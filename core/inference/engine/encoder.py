@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...architectures._layers import Conv2d
 from ...architectures.vgg import VGGFeatures
 from .affine import precise
-from .convolution import Convolution
+from .convolution import Convolution, chained
 from .moments import Moments
 from .rows import Rows, Write, as_rows, relu
 from .rows import copy as unchanged
@@ -87,6 +87,15 @@ class Encoder:
             if name == last:
                 break
         return rows
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """Bytes of windows and blocks of a stream through all layers."""
+        first, size = chained([] if self.colours is None else [self.colours], (height, width))
+        total = first
+        for conv, pooled in self.layers.values():
+            size = (self._halved(size[0]), self._halved(size[1])) if pooled else size
+            total += chained([conv], size)[0]
+        return total
 
     def _halved(self, side: int) -> int:
         return -(-side // 2) if self.ceil_pool else side // 2

@@ -23,7 +23,7 @@ from .modulated_adain import ModulatedAdaINProgram
 from .msg_net import MsgNetProgram
 from .norms import OwnNorms
 from .passes import Meter, Run
-from .places import Places
+from .places import Places, by_place
 from .rows import Rows, as_rows, block_rows
 from .store import Extended, MemoryRows, RowSource, Workspace
 from .transformer import TransformerProgram
@@ -92,7 +92,7 @@ class Engine:
             picture = MemoryRows(content[index : index + 1])
             rows = self.rows(picture, _of_picture(code, index), keep=keep, spill=spill, progress=tell)
             # styles by place keep their own statistics, in films too
-            with contextlib.nullcontext() if _by_place(code) else painting_pass():
+            with contextlib.nullcontext() if by_place(code) else painting_pass():
                 for block in rows:
                     height = min(block.shape[2], out.shape[2] - first)
                     if height > 0:
@@ -133,22 +133,18 @@ class Engine:
                 yield as_rows(normalization.encode(rows.to(device, work)), self.dtype)
 
         places = None
-        if code is not None and _by_place(code):
+        if code is not None and by_place(code):
             places = Places(code, covered, (height, width), self.dtype)
         elif code is not None:
             code = replace(code, weights=code.weights.to(device))
         workspace = self.workspace if spill is None else Workspace(device, spill)
         passes = self.program.passes(1 if places is None else places.count, regional=code is not None and code.regional)
-        run = Run(workspace, Meter(passes, progress), keep, None, self.dtype, OwnNorms())
+        run = Run(workspace, Meter(passes, progress, tidy=not keep), keep, None, self.dtype, OwnNorms())
         for block in self.program.paint(photo, (height, width), run, code, places):
             painted = normalization.decode(block)
             if self.dtype == torch.float16 and not bool(torch.isfinite(painted).all()):
                 raise HalfPrecisionOverflowError
             yield torch.nan_to_num(painted, nan=0.0).clamp(0, 1)
-
-
-def _by_place(code: StyleCode | None) -> bool:
-    return code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor))
 
 
 def _of_picture(code: StyleCode | None, index: int) -> StyleCode | None:

@@ -19,7 +19,7 @@ from ...architectures import StyleCode, StyleNetwork
 from ...architectures.adain import ADAIN_EPS
 from ...architectures.modulated_adain import ModulatedAdaINNet, ModulatedBlock, Stage
 from .affine import Scaling, Steering, precise
-from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .convolution import ColourConvolution, Convolution, UpsampleConvolution, chained
 from .convolution import Stage as Step
 from .encoder import Encoder, Tap, tap
 from .maps import Maps
@@ -104,6 +104,17 @@ class ModulatedAdaINProgram:
                 else:
                     full += skipped
         return int(small + full * keep), int(small)
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """Bytes of windows and blocks beside the stores, where layers are computed again."""
+        encoder, size = self.encoder.working_bytes(height, width), self.encoder.sizes(height, width)[self.encoder.last]
+        decoder = 0
+        for stage in self.stages:
+            own, size = chained([stage.conv], size)
+            inner = 0 if stage.skip is None else chained([stage.skip], size)[0]
+            inner = max([inner, *(2 * chained(block, size)[0] for block in stage.blocks)])
+            decoder = own + inner if stage.blocks else decoder + own + inner
+        return encoder + decoder + chained([self.output], size)[0]
 
     def paint(
         self,

@@ -20,7 +20,7 @@ from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
 from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
 from .affine import Affine, Steering
-from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution
+from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution, chained
 from .maps import Maps
 from .moments import Moments
 from .norms import Norms
@@ -99,16 +99,44 @@ class MsgNetProgram:
 
     def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
-        pixels, size, total = height * width, self.dtype.itemsize, 0.0
-        scale = 1.0
-        for prepared in self.down:
-            scale /= prepared.stride**2
-            total += pixels * scale * (prepared.expand.channels * self.sum_dtype.itemsize)
-            total += pixels * scale * prepared.spatial.channels * size
-        if keep:
-            full = self.stem.channels + self.up[-1].expand.channels
-            total += pixels * (full * self.sum_dtype.itemsize + self.up[-1].spatial.channels * size)
+        pixels, size, total = float(height * width), self.dtype.itemsize, 0.0
+
+        def bottleneck(prepared: Prepared, *, inner: bool, outer: bool) -> float:
+            nonlocal pixels
+            before = pixels
+            pixels = pixels * 4 if prepared.upsample else pixels / prepared.stride**2
+            layers = before * prepared.reduce.channels + pixels * prepared.spatial.channels
+            summed = pixels * prepared.expand.channels * self.sum_dtype.itemsize
+            return inner * layers * size + outer * summed
+
+        total += keep * pixels * self.stem.channels * size
+        for index, prepared in enumerate(self.down):
+            total += bottleneck(prepared, inner=keep or index > 0, outer=True)
+        for prepared in self.blocks[:1]:  # all in the same stores
+            total += bottleneck(prepared, inner=True, outer=False)
+        for index, prepared in enumerate(self.up):
+            kept = keep or index < len(self.up) - 1
+            total += bottleneck(prepared, inner=kept, outer=kept)
         return int(total), int(total)
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """Bytes of windows and blocks beside the stores, where layers are computed again."""
+
+        def bottleneck(prepared: Prepared, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+            first, _ = chained([prepared.reduce], size)
+            second, size = chained([prepared.spatial], size)
+            shortcut = [] if prepared.shortcut is None else [prepared.shortcut]
+            return first + second + chained([prepared.expand], size)[0] + chained(shortcut, size)[0], size
+
+        stem, size = chained([self.stem], (height, width))
+        first, size = bottleneck(self.down[0], size)
+        most, last = first + 3 * stem, 0  # the stem for the shortcut as well, and normalized twice
+        for prepared in (*self.down[1:], *self.blocks, *self.up):
+            last, size = bottleneck(prepared, size)
+            most = max(most, last)
+        skip = chained(self.skips[-1:], size)[0] + 3 * stem if self.skips else 0
+        # two streams are added: their blocks are cut and put together again
+        return 2 * max(most, last + skip + chained([self.output], size)[0])
 
     def paint(
         self,

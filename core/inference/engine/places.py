@@ -50,6 +50,18 @@ class Places:
         return None if self.alpha is None else Maps(self.alpha, None, *self._sizes)
 
 
+def by_place(code: StyleCode | None) -> bool:
+    """Whether styles or strength change from place to place."""
+    return code is not None and (code.weights.ndim == 4 or isinstance(code.alpha, Tensor))
+
+
+def map_bytes(code: StyleCode | None, height: int, width: int) -> int:
+    """Memory of the maps of a picture: those of half and quarter resolution are kept as a whole, in float32."""
+    if code is None or not by_place(code):
+        return 0
+    return (code.weights.shape[1] + isinstance(code.alpha, Tensor)) * height * width * 5 // 4
+
+
 def used_styles(masks: Tensor) -> list[int]:
     """Whose masks (K, h, w) are not 0 everywhere."""
     return [k for k, used in enumerate((masks > 0).flatten(1).any(1).tolist()) if used]

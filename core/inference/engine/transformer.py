@@ -21,7 +21,7 @@ from ...architectures import ConditionalTransformerNet, StyleCode, StyleNetwork
 from ...architectures._layers import BatchNorm, Upsample2d
 from ...architectures.transformer_net import ConvNorm, ResidualBlock, TransformerNet
 from .affine import Affine, Norm
-from .convolution import ColourConvolution, Convolution, UpsampleConvolution
+from .convolution import ColourConvolution, Convolution, UpsampleConvolution, chained
 from .norms import Norms, OwnNorms
 from .passes import Run, Source
 from .places import Places, runs_by_place
@@ -84,7 +84,15 @@ class TransformerProgram:
         trunk = pixels // 16 * trunk_channels * (self.trunk_dtype.itemsize + size)
         w1, w2 = (max(a[0].channels, b[0].channels) for a, b in zip(self.encoder, reversed(self.decoder), strict=False))
         full = pixels * (w1 + w2 / 4) * size if keep else 0
-        return int(trunk + full), trunk
+        colours = pixels * self.output.channels * size if self.output_norm is not None else 0
+        return int(trunk + colours + full), trunk + colours
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """Bytes of windows and blocks beside the stores, where layers are computed again."""
+        encoder, size = chained((conv for conv, _ in self.encoder), (height, width))
+        decoder, _ = chained((*(conv for conv, _ in self.decoder), self.output), size)
+        inner = max((chained([conv], size)[0] for block in self.blocks for conv, _ in block), default=0)
+        return max(encoder, 2 * inner, decoder + inner)
 
     def paint(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .rows import Rows, Write, empty_rows
+from .rows import Rows, Write
 
 
 class Padding(NamedTuple):
@@ -26,6 +27,48 @@ def even_padding(mode: str, amount: int) -> Padding:
     return Padding(mode, amount, amount, amount, amount)
 
 
+def window_rows(kernel: int, stride: int, padding: Padding, outputs: int) -> int:
+    """Rows that a window holds for pieces of so many output rows."""
+    # the mirrored rows at the top need the rows below them before the first piece is given out
+    return max(kernel + stride * (outputs - 1), kernel + padding.bottom, 2 * padding.top + 1)
+
+
+class Buffers:
+    """Memory of windows that no stream needs at the moment, of all engines: whoever comes next finds it touched."""
+
+    IDLE_BYTES = 32 << 20
+    """What waits for the next window, at most. A wide picture's windows are given back to the system."""
+
+    def __init__(self) -> None:
+        self._idle: list[Tensor] = []
+        self._lock = threading.Lock()
+
+    def take(self, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """(≥ count,), uninitialised, the caller's until it is given back or forgotten."""
+        with self._lock:
+            fits = [p for p in self._idle if (p.dtype, p.device) == (dtype, device) and count <= p.numel() <= 4 * count]
+            if fits:
+                piece = min(fits, key=Tensor.numel)
+                self._idle = [other for other in self._idle if other is not piece]
+                return piece
+            self._make_room(count * dtype.itemsize)
+        return torch.empty(count, dtype=dtype, device=device)
+
+    def give(self, piece: Tensor) -> None:
+        """What `take` gave."""
+        with self._lock:
+            self._make_room(piece.nbytes)
+            if piece.nbytes <= self.IDLE_BYTES:
+                self._idle.append(piece)
+
+    def _make_room(self, wanted: int) -> None:
+        if sum(piece.nbytes for piece in self._idle) + wanted > self.IDLE_BYTES:
+            self._idle.clear()
+
+
+BUFFERS = Buffers()
+
+
 class Window:
     """A buffer of padded rows. Every input row is written once; between two pieces the overlap moves to the top.
 
@@ -38,7 +81,6 @@ class Window:
         outputs: Output rows of a full piece; the last piece of a picture may have fewer.
         dtype: Of the pieces.
         device: Where they are.
-        before: A window of an earlier run, whose buffer is used again where it fits.
     """
 
     def __init__(
@@ -51,14 +93,14 @@ class Window:
         outputs: int,
         dtype: torch.dtype,
         device: torch.device,
-        before: Window | None = None,
     ) -> None:
         self.kernel, self.stride, self.padding, self.width = kernel, stride, padding, width
-        # the mirrored rows at the top need the rows below them before the first piece is given out
-        self.capacity = max(kernel + stride * (outputs - 1), kernel + padding.bottom, 2 * padding.top + 1)
+        self.capacity = window_rows(kernel, stride, padding, outputs)
         padded = width + padding.left + padding.right
-        fits = before is not None and before.buffer.shape == (1, channels, self.capacity, padded)
-        self.buffer = before.buffer if fits and before else empty_rows(channels, self.capacity, padded, dtype, device)
+        count = channels * self.capacity * padded
+        self._piece_of_memory = BUFFERS.take(count, dtype, device)
+        rows = self._piece_of_memory[:count].view(1, self.capacity, padded, channels)
+        self.buffer = rows.permute(0, 3, 1, 2)
         if padding.mode == "zero":
             self.buffer.zero_()
         self.filled = 0
@@ -91,6 +133,11 @@ class Window:
             yield from self._piece()
         self._pad_bottom()
         yield from self._piece()
+
+    def close(self) -> None:
+        """Give the memory back, once no piece is needed any more."""
+        BUFFERS.give(self._piece_of_memory)
+        del self._piece_of_memory, self.buffer
 
     def _piece(self) -> Rows:
         count = (self.filled - self.kernel) // self.stride + 1
