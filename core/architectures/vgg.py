@@ -88,7 +88,7 @@ class VGGFeatures(nn.Module):
             if name[4] != block:
                 block = name[4]
                 x = F.max_pool2d(x, 2, 2, ceil_mode=self.config.ceil_pool)
-            x = F.relu(self.get_submodule("conv" + name[4:])(x))
+            x = F.relu(self.get_submodule("conv" + name[4:])(x), inplace=True)  # what a convolution gives is nobody's
             if name in wanted:
                 features[name] = x
                 if len(features) == len(set(wanted)):

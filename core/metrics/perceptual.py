@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..losses.functional import gram_matrix
+
+STRIP_VALUES = 1 << 20
+"""Of features compared in one go."""
 
 Features = Mapping[str, Tensor]
 """Layer → (B, C, h, w)."""
@@ -60,6 +64,13 @@ def feature_distance(first: Features, second: Features) -> Tensor:
     """
     parts = []
     for layer, own in first.items():
-        difference = F.normalize(own, dim=1, eps=1e-10) - F.normalize(second[layer], dim=1, eps=1e-10)
-        parts.append(difference.square().sum(1).mean((1, 2)))
+        # a few rows at a time: four maps as large as the features would come from the system page by page
+        rows = max(1, STRIP_VALUES // own[:, :, 0].numel())
+        strips = zip(own.split(rows, 2), second[layer].split(rows, 2), strict=True)
+        sums = [(_unit(a) - _unit(b)).square().sum((1, 2, 3)) for a, b in strips]
+        parts.append(torch.stack(sums).sum(0) / own[0, 0].numel())
     return sum(parts[1:], parts[0]) / len(parts)
+
+
+def _unit(features: Tensor) -> Tensor:
+    return F.normalize(features, dim=1, eps=1e-10)

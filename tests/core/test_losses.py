@@ -88,9 +88,12 @@ def test_restoring_exposure_undoes_contrast_and_colour_cast() -> None:
     assert torch.equal(restore_exposure(photo, photo.flip(0), 0.0), photo)
 
 
-def test_ssim_agrees_with_scikit_image() -> None:
+@pytest.mark.parametrize("values", [1 << 20, 99, 700])
+def test_ssim_agrees_with_scikit_image_in_strips_of_any_height(monkeypatch, values) -> None:
+    from brushwork.core.losses import ssim as module
     from skimage.metrics import structural_similarity
 
+    monkeypatch.setattr(module, "STRIP_VALUES", values)
     a = torch.rand(1, 3, 40, 33, dtype=torch.float64)
     b = (a + 0.2 * torch.rand_like(a)).clamp(0, 1)
     _, full = structural_similarity(

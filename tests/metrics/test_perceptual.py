@@ -12,7 +12,15 @@ from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints.encoder import load_encoder
 from brushwork.core.errors import ConfigError, ImageError
 from brushwork.core.losses.encoders import EncoderStack
-from brushwork.core.metrics import Meter, border, feature_distance, mean_of, relative_content_loss, relative_style_loss
+from brushwork.core.metrics import (
+    Meter,
+    border,
+    feature_distance,
+    mean_of,
+    perceptual,
+    relative_content_loss,
+    relative_style_loss,
+)
 from brushwork.core.pictures import read_picture
 
 
@@ -49,7 +57,9 @@ def test_content_loss_in_units_of_the_variance():
         assert float(found[row]) == pytest.approx(((y - x) ** 2).mean() / x.var(ddof=1), rel=1e-5)
 
 
-def test_feature_distance_is_that_of_unit_vectors():
+@pytest.mark.parametrize("values", [1 << 20, 1, 150])
+def test_feature_distance_is_that_of_unit_vectors_in_strips_of_any_height(monkeypatch, values):
+    monkeypatch.setattr(perceptual, "STRIP_VALUES", values)
     first, second = features(2, 1), features(2, 2)
     found = feature_distance(first, second)
     for row in range(2):
