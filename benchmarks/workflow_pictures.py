@@ -1,11 +1,10 @@
-"""The pictures of the example workflows: each is run in a real ComfyUI, and what it saves becomes its JPEG.
+"""The pictures of the example workflows and of the nodes' help: each workflow is run in a real ComfyUI.
 
-    python benchmarks/workflow_pictures.py COMFYUI PYTHON [NAME …] [--models DIR]
-        [--painting FILE] [--photos DIR] [--steps N]
+    python benchmarks/workflow_pictures.py COMFYUI PYTHON [NAME …] [--models DIR] [--paintings DIR] [--photos DIR]
 
 PYTHON is the one that has ComfyUI's requirements. `--models` holds what the workflows' notes tell the user to fetch,
-`--painting` takes the place of the picture that stands for a painting to be learned, `--photos` that of the few
-sample photos that a model is trained on, `--steps` that of its minutes. JPEGs of several pictures are strips.
+`--paintings` the paintings that the trainers learn (`PAINTINGS`), `--photos` takes the place of the few sample photos
+that they are trained on. What a workflow saves becomes its JPEG; that of the help is laid out by help_pictures.py.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+from help_pictures import HELP, OF_WORKFLOW, SAMPLE_PHOTOS, help_picture, variants
 from PIL import Image, ImageSequence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +28,10 @@ WORKFLOWS = ROOT / "example_workflows"
 SIDE_PX, STRIP_PX, GAP_PX = 512, 960, 4
 LARGEST_BYTES = 100_000
 TRAINERS = ("BrushworkTrainStyleModel", "BrushworkAddStyle")
+PAINTINGS = {"add_style": "renoir-galette.jpg", "train_your_style": "composition-vii.jpg"}
+"""Workflow → file of the folder of paintings: public domain, credited in the help."""
+FROM_THE_HUB = {"owner/name/style.safetensors": "starry-night-in.safetensors"}
+"""Where Get Style would have put a model → one of ours that stands for it."""
 FILM_FRAMES = 3
 """Of an animated picture: the first, the last, and what lies between at equal steps."""
 
@@ -75,6 +79,7 @@ def pictures_of(server, entry: dict) -> list[Image.Image]:
 
 def strip(pictures: list[Image.Image]) -> Image.Image:
     """One picture as it is, scaled down; several side by side, in rows of at most six, or five if no gap is left."""
+    pictures = [picture.copy() for picture in pictures]
     columns = 5 if len(pictures) % 5 == 0 else min(len(pictures), 6)
     if len(pictures) == 1 and max(pictures[0].size) <= SIDE_PX / 1.5:  # a small one must not be lost on its card
         pictures = [pictures[0].resize([side * 3 // 2 for side in pictures[0].size], Image.Resampling.LANCZOS)]
@@ -104,31 +109,44 @@ def main() -> None:
     parser.add_argument("python")
     parser.add_argument("names", nargs="*", help="workflows; default: all")
     parser.add_argument("--models", type=Path)
-    parser.add_argument("--painting", type=Path)
+    parser.add_argument("--paintings", type=Path)
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--steps", type=int, default=0)
-    parser.add_argument("-o", "--out", type=Path, default=WORKFLOWS, help="folder")
+    parser.add_argument("--steps", type=int, default=200, help="of the trainers; as the help says")
+    parser.add_argument("-o", "--out", type=Path, help="folder for all pictures; default: where they belong")
     args = parser.parse_args()
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
     host, examples = neighbour("conftest"), neighbour("test_example_workflows")
     host.PROMPT_S = 3600
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         base = host.install(Path(folder) / "base")
         for photo in (ROOT / "assets" / "samples").glob("*.jpg"):  # for the workflow that paints a folder
             shutil.copy(photo, base / "input")
-        shutil.copytree(args.models or base / "input", base / "models" / "style_transfer")
+        models = base / "models" / "style_transfer"
+        shutil.copytree(args.models, models) if args.models else models.mkdir()
+        for place, ours in FROM_THE_HUB.items():
+            if not (models / place).exists():
+                (models / place).parent.mkdir(parents=True)
+                shutil.copy(ROOT / "weights" / ours, models / place)
         started = host.started((args.comfyui.resolve(), args.python), base, {"HF_HUB_OFFLINE": "1"})
         server = stack.enter_context(started)
         for name in args.names or [path.stem for path in examples.WORKFLOWS]:
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
             prompt = examples.to_prompt(workflow, server.get("/object_info"))
-            stand_in(prompt, args.painting, args.photos, args.steps, base / "input")
+            painting = args.paintings / PAINTINGS[name] if args.paintings and name in PAINTINGS else None
+            stand_in(prompt, painting, args.photos, args.steps, base / "input")
             try:
-                entry, _ = server.run(prompt)
-                pictures = pictures_of(server, entry)
+                pictures = pictures_of(server, server.run(prompt)[0])
                 print(name, *(f"{one.width}×{one.height}" for one in pictures))
-                save(strip(pictures), args.out / f"{name}.jpg")
+                save(strip(pictures), (args.out or WORKFLOWS) / f"{name}.jpg")
+                if wanted := OF_WORKFLOW.get(name):
+                    others = [server.run(other)[0] for other in variants(prompt, wanted)]
+                    pictures = [one for entry in others for one in pictures_of(server, entry)] or pictures
+                    picture = help_picture(wanted, pictures, base / "output", painting)
+                    save(picture, (args.out or HELP) / f"{wanted.name}.jpg")
             except AssertionError as error:
                 sys.stderr.write(f"{name}: {str(error)[:2000]}\n")
+    save(help_picture(SAMPLE_PHOTOS, [], ROOT, None), (args.out or HELP) / "SamplePhoto.jpg")
 
 
 if __name__ == "__main__":
