@@ -43,8 +43,14 @@ class Plan:
 
     keep: bool
     """Full-size layers stay in memory, instead of being computed again."""
+    half: bool = False
+    """Layers at half resolution stay in memory, although those at full do not."""
     spill: Path | None = None
     """Folder for the layers that must be kept, instead of memory."""
+
+
+IN_MEMORY = (Plan(keep=True), Plan(keep=False, half=True), Plan(keep=False))
+"""The fastest first; the second takes as much as the third in networks that have no use for it."""
 
 
 class Painter:
@@ -90,7 +96,7 @@ class Painter:
         assert engine is not None  # noqa: S101 - one of the two paints
         return self._first_that_fits(
             self.plans(*photo.shape[-2:], code=code),
-            lambda plan: engine.paint(photo, code, keep=plan.keep, spill=plan.spill, progress=progress),
+            lambda plan: engine.paint(photo, code, keep=plan.keep, half=plan.half, spill=plan.spill, progress=progress),
         )
 
     @torch.no_grad()
@@ -118,7 +124,7 @@ class Painter:
 
         def begin(plan: Plan) -> tuple[Tensor, Rows]:
             """The first rows: what can fail for want of memory has happened then."""
-            rows = engine.rows(photo, code, keep=plan.keep, spill=plan.spill, progress=progress)
+            rows = engine.rows(photo, code, keep=plan.keep, half=plan.half, spill=plan.spill, progress=progress)
             return next(rows), rows
 
         top, rest = self._first_that_fits(plans, begin)
@@ -164,7 +170,7 @@ class Painter:
         """
         if self.engine is None:
             return pictures * height * width * PLAIN_VALUES * self.dtype.itemsize
-        bound, sizes = self.bound, [self._stored(height, width, keep=keep) for keep in (True, False)]
+        bound, sizes = self.bound, [self._stored(height, width, plan) for plan in IN_MEMORY]
         return next((size for size in sizes if size <= bound), sizes[-1])
 
     def working_bytes(self, height: int, width: int, code: StyleCode | None = None) -> int:
@@ -175,10 +181,10 @@ class Painter:
         # scale and shift of every pixel of a block are two more blocks
         return int(2 * blocks if maps else blocks) + maps + WORKING_BYTES
 
-    def _stored(self, height: int, width: int, code: StyleCode | None = None, *, keep: bool) -> int:
+    def _stored(self, height: int, width: int, plan: Plan, code: StyleCode | None = None) -> int:
         """Bytes of a run in memory."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
-        stored, _ = self.engine.program.stored_bytes(height, width, keep=keep)
+        stored, _ = self.engine.program.stored_bytes(height, width, keep=plan.keep, half=plan.half)
         return stored + self.working_bytes(height, width, code)
 
     @property
@@ -210,14 +216,14 @@ class Painter:
         working = self.working_bytes(height, width, code)
         if self.max_memory is not None and working > bound:
             raise too_small_a_bound(height, width, working + beside, self.max_memory)
-        plans = [Plan(keep) for keep in (True, False) if self._stored(height, width, code, keep=keep) <= bound]
+        plans = [plan for plan in IN_MEMORY if self._stored(height, width, plan, code) <= bound]
         _, spilled = engine.program.stored_bytes(height, width, keep=False)
         folder = scratch_folder()
         free = free_disk_bytes(folder) - beside_on_disk
         if spilled <= free:
             plans.append(Plan(keep=False, spill=folder))
         if not plans:
-            least = self._stored(height, width, code, keep=False)
+            least = self._stored(height, width, IN_MEMORY[-1], code)
             raise BrushworkError(
                 f"A picture of {width}×{height} px does not fit into this machine.",
                 expected=f"{_gib(least)} of memory, or {_gib(spilled)} of free disk in {folder}",

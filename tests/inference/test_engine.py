@@ -89,14 +89,14 @@ def test_statistics_of_a_film_are_smoothed_as_in_the_plain_path(name):
     assert len(ours.state_dict()) == len(plain.state_dict()) > 0
 
 
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("keep", "half"), [(True, False), (False, True), (False, False)])
 @pytest.mark.parametrize("size", [(48, 48), (37, 58), (17, 90)])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_same_picture_as_the_plain_path(name, size, keep, small_blocks):
+def test_the_same_picture_as_the_plain_path(name, size, keep, half, small_blocks):
     model = build(name)
     photo = torch.rand(2, 3, *size, dtype=torch.float64)
     code = model.encode(style_of(model), 2)
-    painted = Engine(model, torch.float64).paint(photo, code, keep=keep)
+    painted = Engine(model, torch.float64).paint(photo, code, keep=keep, half=half)
     assert (painted - model.paint(photo, code)).abs().max() < 1e-10
 
 
@@ -217,8 +217,10 @@ def test_the_engine_tells_how_far_it_is_and_can_be_stopped():
 def test_the_fastest_plan_that_fits_is_first(monkeypatch):
     painter = Painter(build("instance", torch.float32), torch.device("cpu"), torch.float32)
     assert painter.plans(64, 64)[0] == Plan(keep=True)
-    painter.max_memory = painter.engine.program.stored_bytes(4000, 4000, keep=False)[0] + (100 << 20)
-    assert painter.plans(4000, 4000)[0] == Plan(keep=False)
+    for half in (True, False):
+        stored, _ = painter.engine.program.stored_bytes(4000, 4000, keep=False, half=half)
+        painter.max_memory = stored + painter.working_bytes(4000, 4000)
+        assert painter.plans(4000, 4000)[0] == Plan(keep=False, half=half)
     painter.max_memory = painter.working_bytes(4000, 4000)
     assert painter.plans(4000, 4000)[0].spill is not None
     monkeypatch.setattr("brushwork.core.inference.painter.free_disk_bytes", lambda folder: 10)
@@ -242,16 +244,16 @@ def test_a_run_that_does_not_fit_is_tried_in_a_smaller_way(monkeypatch):
     painter = Painter(build("instance", torch.float32), torch.device("cpu"), torch.float32)
     real, tried = painter.engine.paint, []
 
-    def paint(photo, code, *, keep, spill, progress):
-        tried.append(keep)
+    def paint(photo, code, *, keep, half, spill, progress):
+        tried.append((keep, half))
         if keep:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
-        return real(photo, code, keep=keep, spill=spill, progress=progress)
+        return real(photo, code, keep=keep, half=half, spill=spill, progress=progress)
 
     monkeypatch.setattr(painter.engine, "paint", paint)
     photo = torch.rand(1, 3, 40, 40)
     assert (painter.paint(photo, None) - painter.model(photo)).abs().max() < 2e-5
-    assert tried == [True, False]
+    assert tried == [(True, False), (False, True)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts page faults")
@@ -288,10 +290,10 @@ def test_the_memory_that_is_asked_for_is_that_of_the_plan():
     model = build("instance", torch.float32)
     plain = Painter(model, torch.device("cpu"), torch.float32)
     stored, working = plain.engine.program.stored_bytes, plain.working_bytes(2000, 3000)
-    for keep in (True, False):
-        size = stored(2000, 3000, keep=keep)[0] + working
+    for keep, half in ((True, False), (False, True), (False, False)):
+        size = stored(2000, 3000, keep=keep, half=half)[0] + working
         painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=size)
-        assert painter.plans(2000, 3000)[0] == Plan(keep=keep)
+        assert painter.plans(2000, 3000)[0] == Plan(keep, half)
         assert painter.bytes_needed(2000, 3000) == size
     painter = Painter(model, torch.device("cpu"), torch.float32, max_memory=working)
     assert painter.plans(2000, 3000)[0].spill is not None

@@ -50,7 +50,7 @@ class AdaINProgram:
         names = network.decoder.names
         return len(names) > 1 and names[-2] not in network.decoder.doubled
 
-    def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
+    def stored_bytes(self, height: int, width: int, *, keep: bool, half: bool = False) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
         features = self.encoder.channels * self.dtype.itemsize * height * width // self.stride**2
         return features, features

@@ -69,6 +69,7 @@ class Engine:
         code: StyleCode | None,
         *,
         keep: bool = True,
+        half: bool = False,
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Tensor:
@@ -78,6 +79,8 @@ class Engine:
             content: (B, 3, H, W), 0..1, any device.
             code: From `StyleModel.encode`.
             keep: Full-size layers stay in memory; False computes them again: a third more work, a tenth of the memory.
+            half: With `keep` False: layers at half resolution stay all the same, where a network has use for them: a
+                tenth more work, a quarter of the memory.
             spill: Folder for the layers that must be kept, instead of memory.
             progress: Called after every block with the share of the work that is done, 0..1.
 
@@ -90,7 +93,7 @@ class Engine:
             tell = None if progress is None else _part(progress, index, count)
             first = 0
             picture = MemoryRows(content[index : index + 1])
-            rows = self.rows(picture, _of_picture(code, index), keep=keep, spill=spill, progress=tell)
+            rows = self.rows(picture, _of_picture(code, index), keep=keep, half=half, spill=spill, progress=tell)
             # styles by place keep their own statistics, in films too
             with contextlib.nullcontext() if by_place(code) else painting_pass():
                 for block in rows:
@@ -107,6 +110,7 @@ class Engine:
         code: StyleCode | None,
         *,
         keep: bool,
+        half: bool = False,
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Rows:
@@ -116,6 +120,7 @@ class Engine:
             picture: Rows (1, 3, r, W), 0..1; they are read several times.
             code: As for `paint`, of one picture.
             keep: As for `paint`.
+            half: As for `paint`.
             spill: As for `paint`.
             progress: As for `paint`.
         """
@@ -139,7 +144,7 @@ class Engine:
             code = replace(code, weights=code.weights.to(device))
         workspace = self.workspace if spill is None else Workspace(device, spill)
         passes = self.program.passes(1 if places is None else places.count, regional=code is not None and code.regional)
-        run = Run(workspace, Meter(passes, progress, tidy=not keep), keep, None, self.dtype, OwnNorms())
+        run = Run(workspace, Meter(passes, progress, tidy=not keep), keep, half, None, self.dtype, OwnNorms())
         for block in self.program.paint(photo, (height, width), run, code, places):
             painted = normalization.decode(block)
             if self.dtype == torch.float16 and not bool(torch.isfinite(painted).all()):

@@ -86,7 +86,7 @@ class ModulatedAdaINProgram:
         measured = sum(2 * len(stage.blocks) + 1 for stage in self.stages)
         return 1 + runs * measured + (sum(inner) if runs > 1 else 0) + 1
 
-    def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
+    def stored_bytes(self, height: int, width: int, *, keep: bool, half: bool = False) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
         size, small, full = self.dtype.itemsize, 0, 0
         pixels = height * width / self.multiple**2  # at the scale of the deepest features

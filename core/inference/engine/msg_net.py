@@ -97,7 +97,7 @@ class MsgNetProgram:
         shared = 1 + len(self.blocks) + len(self.up) + regional * len(self.down) if runs > 1 else 0
         return (runs if regional else 1) * encode + runs * decode + shared + 1
 
-    def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
+    def stored_bytes(self, height: int, width: int, *, keep: bool, half: bool = False) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
         pixels, size, total = float(height * width), self.dtype.itemsize, 0.0
 

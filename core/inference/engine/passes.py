@@ -62,6 +62,8 @@ class Run:
     meter: Meter
     keep: bool
     """Whether full-size layers are kept in the workspace, or computed again wherever they are needed."""
+    half: bool
+    """Whether, where they are computed again, those at half resolution are kept."""
     styles: Tensor | None
     """For conditional networks: weights (K, S) of what is painted, one mix or K in their places."""
     dtype: torch.dtype

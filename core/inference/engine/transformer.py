@@ -4,7 +4,8 @@ An instance norm needs the statistics of the whole picture before its first pixe
 is one pass that computes and measures it. Between the passes two stores of the size of the trunk (a quarter of the
 resolution) always remain: the sum x of the residual blocks, and the layer y that is being computed, written over the
 one that it is computed from, since rows are read ahead of where they are written. The layers at full and half
-resolution are stored as well while memory allows, else computed again: 29 % more multiplications for 32-64-128.
+resolution are stored as well while memory allows, else computed again: 29 % more multiplications for 32-64-128, 10 %
+where only those at full resolution are.
 """
 
 from __future__ import annotations
@@ -77,13 +78,13 @@ class TransformerProgram:
         around = 5 if self.encoder[0][0].centre else 1
         return runs * (around + inner) + (1 + inner if runs > 1 else 0) + 1
 
-    def stored_bytes(self, height: int, width: int, *, keep: bool) -> tuple[int, int]:
+    def stored_bytes(self, height: int, width: int, *, keep: bool, half: bool = False) -> tuple[int, int]:
         """Bytes of all stores of a picture of this size, and of those that a spill to disk would spare."""
         size, pixels = self.dtype.itemsize, height * width
         trunk_channels = self.encoder[-1][0].channels
         trunk = pixels // 16 * trunk_channels * (self.trunk_dtype.itemsize + size)
         w1, w2 = (max(a[0].channels, b[0].channels) for a, b in zip(self.encoder, reversed(self.decoder), strict=False))
-        full = pixels * (w1 + w2 / 4) * size if keep else 0
+        full = pixels * (keep * w1 + (keep or half) * w2 / 4) * size
         colours = pixels * self.output.channels * size if self.output_norm is not None else 0
         return int(trunk + colours + full), trunk + colours
 
@@ -124,7 +125,7 @@ class TransformerProgram:
         source = Source(photo, copy)
         for name, (conv, norm) in zip(("full", "half"), self.encoder, strict=False):
             stage = conv.at(*size)
-            source = run.normalized(name, stage, norm, source)
+            source = run.normalized(name, stage, norm, source, keep=run.keep or (run.half and name == "half"))
             size = (stage.out_height, stage.out_width)
         trunk = self._enter_trunk(source, size, run)
         for block in self.blocks:
@@ -132,7 +133,7 @@ class TransformerProgram:
         source, size = Source(lambda: trunk.rows(run), copy), trunk.size
         for name, (conv, norm) in zip(("half", "full"), self.decoder, strict=True):
             stage = conv.at(*size)
-            source = run.normalized(name, stage, norm, source)
+            source = run.normalized(name, stage, norm, source, keep=run.keep or (run.half and name == "half"))
             size = (stage.out_height, stage.out_width)
             if name == "half" and not run.keep:
                 run.workspace.drop("y")
