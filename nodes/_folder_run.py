@@ -11,8 +11,11 @@ from ..core.color import ColorMode
 from ..core.errors import StyleError
 from ..core.images import to_bhwc
 from ..core.inference import Precision, StyleSelection
+from ..core.inference.stream import Painting
+from ..core.inference.stream_file import is_large, stream_file
 from ..core.inference.style_cache import selection_key
-from ..core.pictures.folder import SAME_FORMAT, FolderReport, paint_folder, plan_folder
+from ..core.pictures.folder import SAME_FORMAT, ByRows, FolderReport, paint_folder, plan_folder
+from ..core.pictures.rows import picture_size
 from . import _folders, _host
 from ._hosted_model import HostedModel
 from ._paint import paint
@@ -61,6 +64,16 @@ def run(
         )
         return _host.to_core(painted)
 
+    def large(photo: Path, painting: Path) -> str:
+        height, width = picture_size(photo) or (1, 1)
+        stylizer = hosted.stylizer(precision, 1, height, width)
+        how = Painting(selection, strength, preserve_color=preserve_color)
+        cancel = _host.OnlyCancel()
+        return stream_file(stylizer, photo, painting, how, on_strip=lambda share: cancel.part(share, 1))
+
+    known = hosted.stylizer(precision, 1, 1, 1)
+    by_rows = ByRows(lambda photo: is_large(photo, known), large)
+
     def done(number: int, _: int, painting: Tensor | None) -> None:
         bar(number, total)
         if painting is not None:
@@ -73,7 +86,7 @@ def run(
         "preserve_color": preserve_color,
         "precision": precision,
     }
-    report = paint_folder(plan, target, one, settings, replace_all=existing == "replace", done=done)
+    report = paint_folder(plan, target, one, settings, replace_all=existing == "replace", by_rows=by_rows, done=done)
     return target, report
 
 

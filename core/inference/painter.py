@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..architectures import StyleCode
 from ..architectures._statistics import hook_wanted
-from ..errors import BrushworkError
+from ..errors import BrushworkError, ImageError
 from ..style_model import StyleModel
 from .accelerator import Accelerator
 from .device import model_on
@@ -233,7 +233,7 @@ class Painter:
         return plans
 
 
-def too_small_a_bound(height: int, width: int, least: int, bound: int, what: str = "") -> BrushworkError:
+def too_small_a_bound(height: int, width: int, least: int, bound: int, what: str = "") -> ImageError:
     """The error of a picture that cannot be painted in the memory that the user allows.
 
     Args:
@@ -243,7 +243,7 @@ def too_small_a_bound(height: int, width: int, least: int, bound: int, what: str
         bound: Bytes that are allowed.
         what: What can be done, beside raising the bound or scaling the picture down.
     """
-    return BrushworkError(
+    return ImageError(
         f"A picture of {width}×{height} px cannot be painted in so little memory.",
         expected=f"a memory bound of {_mib(least)} or more",
         got=_mib(bound),

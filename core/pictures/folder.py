@@ -29,8 +29,20 @@ FALLBACK_SUFFIX = ".png"
 PaintFn = Callable[[Tensor], Tensor]
 """paint(image (1, 3 or 4, H, W), 0..1) → a painting of the same shape."""
 
+
+@dataclass(frozen=True)
+class ByRows:
+    """How pictures are painted that are too large to be read as a whole; see core/inference/stream_file.py."""
+
+    wanted: Callable[[Path], bool]
+    """Whether a picture file is so large."""
+    paint: Callable[[Path, Path], str]
+    """paint(photo, painting) → empty where the painting is written, else why it can only be painted as a whole."""
+
+
 DoneFn = Callable[[int, int, Tensor | None], None]
-"""done(pictures done, pictures in all, the painting just written or None); what it raises ends the run."""
+"""done(pictures done, pictures in all, the painting just written or None); what it raises ends the run.
+There is no painting to show where one was painted by rows."""
 
 
 @dataclass
@@ -111,6 +123,7 @@ def paint_folder(
     *,
     replace_all: bool = False,
     quality: int = 95,
+    by_rows: ByRows | None = None,
     done: DoneFn | None = None,
 ) -> FolderReport:
     """Paint what is not painted yet. EXIF, colour profile and bit depth go along.
@@ -125,7 +138,8 @@ def paint_folder(
         paint: Called with one picture after the other.
         settings: Everything that decides how a painting looks, JSON-ready.
         replace_all: Paint all, also over files that are not ours.
-        quality: 1..100, of JPEG and WebP.
+        quality: 1..100, of JPEG and WebP; what is painted by rows has its own.
+        by_rows: Takes the large pictures; None: all are read as a whole.
         done: See `DoneFn`.
 
     Raises:
@@ -143,15 +157,22 @@ def paint_folder(
             return _Turn(report.kept)
         if out.exists() and not replace_all and name not in record:
             return _Turn(report.foreign)
-        return _Turn(report.painted, stamp, read_picture(path))
+        large = by_rows is not None and by_rows.wanted(path)
+        return _Turn(report.painted, stamp, None if large else read_picture(path))
 
     def work(job: tuple[Path, Path], turn: _Turn) -> _Turn:
         picture = turn.picture
+        if picture is None and turn.stamp:
+            assert by_rows is not None  # noqa: S101 - `load` asked it
+            if not by_rows.paint(*job):
+                return turn
+            picture = read_picture(job[0])
         return turn if picture is None else replace(turn, picture=replace(picture, image=paint(picture.image)))
 
     def store(job: tuple[Path, Path], turn: _Turn) -> _Turn:
         if turn.picture is not None:
             write_picture(turn.picture, job[1], quality=quality)
+        if turn.stamp:
             _note(target, job[1].relative_to(target).as_posix(), turn.stamp)
         return turn
 
@@ -177,9 +198,9 @@ class _Turn:
     where: list[Path]
     """Of the report."""
     stamp: list[Any] = field(default_factory=list)
-    """For the record."""
+    """For the record; empty: nothing to do."""
     picture: Picture | None = None
-    """The photo, then its painting; None: nothing to do."""
+    """The photo, then its painting; None: neither is ever there as a whole."""
 
 
 def _pictures(source: Path, target: Path, subfolders: bool) -> list[Path]:

@@ -59,6 +59,15 @@ def test_a_folder_is_painted_as_core_paints_it(node, hosted, root: Path, host) -
     torch.testing.assert_close(painted, expected, atol=0.51 / 255, rtol=0)
 
 
+def test_a_folder_paints_large_pictures_by_rows(node, hosted, root: Path, host, monkeypatch) -> None:
+    monkeypatch.setattr("brushwork.core.inference.stream_file.LARGE_PIXELS", 1)
+    monkeypatch.setattr("brushwork.core.pictures.folder.read_picture", None)
+    assert node("stylize_folder", "StylizeFolder").execute(hosted["conditional"], "b", **FOLDER)[1] == "2 painted"
+    expected = Stylizer(hosted["conditional"].model, "cpu")(read_picture(root / "input" / "1.png").image, "b")
+    painted = read_picture(root / "output" / "out" / "1.png").image
+    torch.testing.assert_close(painted, expected, atol=0.51 / 255, rtol=0)
+
+
 def test_a_folder_resumes_until_a_setting_changes(node, hosted, root: Path, host, interrupted) -> None:
     run = node("stylize_folder", "StylizeFolder").execute
     host.interrupt_after = 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from brushwork.core.errors import BrushworkError, ConfigError, ImageError
 from brushwork.core.pictures import read_picture
-from brushwork.core.pictures.folder import RECORD, SAME_FORMAT, paint_folder, plan_folder
+from brushwork.core.pictures.folder import RECORD, SAME_FORMAT, ByRows, paint_folder, plan_folder
 from PIL import Image
 
 
@@ -159,6 +159,27 @@ def test_bad_pictures_are_reported_and_do_not_stop_the_others(source: Path, tmp_
         path.write_bytes(b"")
     with pytest.raises(ImageError, match="not a readable picture"):
         paint_folder(plan_folder(source, tmp_path / "new"), tmp_path / "new", inverted, {})
+
+
+def test_large_pictures_are_painted_by_rows_and_recorded(source: Path, tmp_path: Path) -> None:
+    """`a` by rows, `b` is large but can only be painted as a whole, `c` is not large."""
+    target, calls = tmp_path / "out", []
+
+    def paint(photo: Path, painting: Path) -> str:
+        calls.append(photo.name)
+        if photo.name[0] == "a":
+            save(painting, (0, 0, 0))
+        return "" if photo.name[0] == "a" else "not this one"
+
+    by_rows = ByRows(lambda path: path.name[0] in "ab", paint)
+    plan = plan_folder(source, target)
+    report = paint_folder(plan, target, inverted, {}, by_rows=by_rows)
+    assert [path.name[0] for path in report.painted] == ["a", "b", "c"]
+    assert [name[0] for name in calls] == ["a", "b"]
+    assert read_picture(report.painted[0]).image.max() == 0
+    wanted = inverted(read_picture(next(path for path in plan if path.name[0] == "b")).image)
+    assert (read_picture(report.painted[1]).image - wanted).abs().max() < 0.05
+    assert len(paint_folder(plan, target, inverted, {}, by_rows=by_rows).kept) == 3
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
