@@ -200,6 +200,18 @@ def test_memory_of_a_run_is_found_again():
     assert not workspace._pieces
 
 
+@pytest.mark.parametrize("name", ["conditional", "modulated", "skipping msg_net"])
+def test_memory_of_a_run_under_inference_mode_serves_others_too(name):
+    """A node paints under inference_mode, a preview of another Stylizer without: both use the same windows."""
+    model, photo, style = build(name), torch.rand(1, 3, 40, 52, dtype=torch.float64), torch.rand(1, 3, 32, 32).double()
+    picked = 0 if name == "conditional" else style
+    own = Stylizer(model, "cpu", "exact")
+    with torch.inference_mode():
+        painted = own(photo, picked)
+    assert torch.equal(own(photo, picked), painted)
+    assert torch.equal(Stylizer(model, "cpu", "exact")(photo, picked), painted)
+
+
 def test_the_engine_tells_how_far_it_is_and_can_be_stopped():
     model, seen = build("instance", torch.float32), []
     Painter(model, torch.device("cpu"), torch.float32).paint(torch.rand(2, 3, 40, 40), None, seen.append)

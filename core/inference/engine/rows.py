@@ -45,6 +45,15 @@ def empty_rows(channels: int, rows: int, width: int, dtype: torch.dtype, device:
     return torch.empty((1, channels, rows, width), dtype=dtype, device=device, memory_format=torch.channels_last)
 
 
+def reusable(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Uninitialised (count,) for more than one run.
+
+    A host runs us under inference_mode; tensors that are made there cannot be written to elsewhere, ordinary ones can.
+    """
+    with torch.inference_mode(False):
+        return torch.empty(count, dtype=dtype, device=device)
+
+
 def as_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
     """(1, C, r, W) in any memory order → a block in `dtype`; `x` itself where it is one."""
     return x.to(dtype).contiguous(memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import BrushworkError
-from .rows import CPU, Rows, block_rows, empty_rows
+from .rows import CPU, Rows, block_rows, empty_rows, reusable
 
 
 class RowSource(Protocol):
@@ -156,7 +156,7 @@ class Workspace:
         piece = self._pieces.get(name)
         if piece is None or piece.dtype != dtype or piece.numel() < count or piece.numel() > 2 * count:
             self._pieces.pop(name, None)
-            piece = self._pieces[name] = torch.empty(count, dtype=dtype, device=self.device)
+            piece = self._pieces[name] = reusable(count, dtype, self.device)
         data = piece[:count].view(1, height, width, channels).permute(0, 3, 1, 2)
         return MemoryRows(data)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .rows import Rows, Write
+from .rows import Rows, Write, reusable
 
 
 class Padding(NamedTuple):
@@ -52,7 +52,7 @@ class Buffers:
                 self._idle = [other for other in self._idle if other is not piece]
                 return piece
             self._make_room(count * dtype.itemsize)
-        return torch.empty(count, dtype=dtype, device=device)
+        return reusable(count, dtype, device)
 
     def give(self, piece: Tensor) -> None:
         """What `take` gave."""
