@@ -85,6 +85,17 @@ def model_card(spec: ModelSpec, repo_id: str, files: CardFiles) -> str:
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
+def row_labels(names: Sequence[str], spec: ModelSpec) -> list[str]:
+    """Titles; those of one painting at several stroke sizes are told apart."""
+    titles = {style.name: style.title or style.name for style in spec.styles}
+    found = [titles.get(name, name) for name in names]
+    sizes = [name.partition("--")[2] for name in names]
+    return [
+        f"{title}, {size} strokes" if size and found.count(title) > 1 else title
+        for title, size in zip(found, sizes, strict=True)
+    ]
+
+
 def hub_licence(licence: str) -> tuple[str, str]:
     """SPDX id → the Hub's name, and the licence's own name where the Hub calls it `other`."""
     folded = licence.strip().lower()

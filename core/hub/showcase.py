@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from ..files import atomic_path
 from ..spec import IDENTITY, ModelSpec, StyleInfo
-from .card import CardFiles, may_be_shown, model_card, not_shown
+from .card import CardFiles, may_be_shown, model_card, not_shown, row_labels
 from .integrity import sha256_of
 from .repository import check_repo_id
 
@@ -228,10 +228,8 @@ def _write_overview(
 ) -> None:
     from ..pictures import contact_sheet
 
-    titles = {style.name: style.title or style.name for style in spec.styles}
     rows = [list(photos.values()), *painted.values()]
-    labels = ["photo", *(titles.get(name, name) for name in painted)]
-    sheet = contact_sheet(rows, labels, cell_px=CELL_PX)
+    sheet = contact_sheet(rows, ["photo", *row_labels(list(painted), spec)], cell_px=CELL_PX)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=JPEG_QUALITY)
     writer.bytes(OVERVIEW, buffer.getvalue())

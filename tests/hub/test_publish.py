@@ -20,7 +20,7 @@ from brushwork.core.architectures import build_network
 from brushwork.core.checkpoints import load_checkpoint, save_checkpoint
 from brushwork.core.errors import BrushworkError, ConfigError, DownloadError, PublishError, WeightsNotFoundError
 from brushwork.core.hub import resolve_model
-from brushwork.core.hub.card import hub_licence, may_be_shown, model_card
+from brushwork.core.hub.card import hub_licence, may_be_shown, model_card, row_labels
 from brushwork.core.hub.publish import publish
 from brushwork.core.hub.repository import check_repo_id, get_repository, parse_repository
 from brushwork.core.hub.showcase import Showcase, ShowcaseOptions, make_showcase
@@ -432,3 +432,10 @@ def test_a_card_without_a_record_or_styles() -> None:
     )
     assert "Training record" not in card
     assert "# name" in card
+
+
+def test_one_painting_at_two_stroke_sizes_has_two_labels():
+    styles = ("night--small", "The Night"), ("night--large", "The Night"), ("wave--large", "The Wave"), ("own", "")
+    spec = ModelSpec("adain", {}, styles=tuple(StyleInfo(name, title) for name, title in styles))
+    labels = row_labels(["night--small", "night--large", "wave--large", "own", "photo.jpg"], spec)
+    assert labels == ["The Night, small strokes", "The Night, large strokes", "The Wave", "own", "photo.jpg"]
