@@ -9,6 +9,7 @@ import torch
 from brushwork.core.errors import ConfigError
 from brushwork.core.images import resize_short_side
 from brushwork.trainers.args import TrainArgs
+from brushwork.trainers.cin import ConditionalTask
 from brushwork.trainers.data import read_rgb
 from brushwork.trainers.methods import make_task
 
@@ -36,3 +37,15 @@ def test_every_painting_is_learned_at_every_stroke_size(args: TrainArgs) -> None
 def test_impossible_stroke_sizes_are_refused(args: TrainArgs, wrong: dict) -> None:
     with pytest.raises(ConfigError, match="stroke_sizes_px"):
         replace(args, styles=args.styles[:1], **wrong)
+
+
+@pytest.mark.parametrize(("sizes", "identity_share"), [((), 1 / 5), ((64, 80), 1 / 5), ((64, 80, 96), 1 / 7)])
+def test_paintings_share_the_photos_alike_and_the_identity_gets_a_fifth_at_most(
+    args: TrainArgs, sizes: tuple[int, ...], identity_share: float
+) -> None:
+    task = make_task(replace(args, stroke_sizes_px=sizes))
+    assert isinstance(task, ConditionalTask)
+    steps = 70  # of two photos: a whole number of rounds of five and of seven turns
+    counts = torch.bincount(torch.cat([task._styles_of(step) for step in range(steps)])).tolist()
+    assert counts[-1] == identity_share * 2 * steps
+    assert len(set(counts[:-1])) == 1
