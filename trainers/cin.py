@@ -16,8 +16,8 @@ IDENTITY_WEIGHT = 10.0
 MOST_IDENTITY_TURNS = 4
 """Of the identity style for one of each painting: it must carry every detail, and learns slowest."""
 PAINTINGS_A_TURN = 4
-"""It gets a turn after so many turns of paintings, at least. With one of three turns, two paintings were as far after 516 steps as
-with one of five after 308."""
+"""It gets a turn after so many turns of paintings, at least. Two paintings came less far in 516 steps with one of three
+turns for the identity than in 308 with one of five."""
 
 
 class ConditionalTask(FeedForwardTask):
