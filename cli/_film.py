@@ -43,7 +43,7 @@ def add_film_options(parser: argparse.ArgumentParser, *, blend: float) -> None:
         type=float,
         default=blend,
         metavar="SHARE",
-        help="of the last frame's paint, moved along with the picture, 0 to 0.95; 0: none; default %(default)s",
+        help="of the picture that keeps its paint for the next frame, moved along, 0 to 0.95; default %(default)s",
     )
     parser.add_argument(
         "--smooth",

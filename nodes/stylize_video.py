@@ -39,14 +39,14 @@ class StylizeVideo(io.ComfyNode):
                 _types.strength_input(),
                 io.Float.Input(
                     "blend",
-                    default=0.4,
+                    default=0.9,
                     min=0.0,
                     max=0.95,
                     step=0.05,
                     display_mode=io.NumberDisplay.slider,
                     tooltip=(
-                        "Share of the last frame's paint, moved along with the picture. 0: every frame anew; "
-                        "more: calmer."
+                        "Share of the picture that keeps its paint for the next frame, moved along. 0: every frame "
+                        "anew; more: calmer."
                     ),
                 ),
                 io.Float.Input(

@@ -23,7 +23,7 @@ from .painter import Painter
 from .panorama import around_borders, without_jumps
 from .reach import fit, reach
 from .strength import Strength, blend, check_strength, give_exposure, has_inner_strength, weaken_code
-from .stroke import Paint, octaves, paint_at_stroke_size, relative_stroke
+from .stroke import octaves, paint_at_stroke_size, relative_stroke
 from .stroke_styles import with_stroke_size
 from .style_cache import StyleCache
 from .wrap import axes_of
@@ -89,7 +89,6 @@ class Stylizer:
         controls: Controls = NEUTRAL,
         progress: ProgressFn | None = None,
         on_strip: StripFn | None = None,
-        around: Callable[[Paint], Paint] | None = None,
     ) -> Tensor:
         """Stylize a batch of pictures.
 
@@ -106,8 +105,6 @@ class Stylizer:
             controls: Everything else that can be set, see core/inference/controls.py.
             progress: See `ProgressFn`.
             on_strip: See `StripFn`.
-            around: Lays something around the network, `painting = around(network)(photo, code)`, at every stroke size
-                for itself; strength, colours and masks know nothing of it. None: nothing.
 
         Returns:
             New tensor (B, 3 or 4, H, W), finite, 0..1, in the photo's dtype and on its device.
@@ -129,7 +126,6 @@ class Stylizer:
                 controls=shown,
                 progress=progress,
                 on_strip=on_strip,
-                around=around,
             )
             return light.back(painting)
         photo = check_image(photo, "photo", channels=(1, 3, 4))
@@ -154,7 +150,7 @@ class Stylizer:
                 here = strength if places is None else strength * _rows_of_mask(places, rows)
                 color = (mode, None if palette is None else _rows_of_mask(palette, rows))
                 tell = None if on_strip is None else _share_of(on_strip, rows, batch)
-                painting = self._paint(content, _rows_of(code, rows), here, color, controls, stroke, tell, around)
+                painting = self._paint(content, _rows_of(code, rows), here, color, controls, stroke, tell)
                 painting = painting.to(content)
                 rgb[rows] = painting if where is None else composite(content, painting, _rows_of_mask(where, rows))
             if progress is not None:
@@ -186,7 +182,6 @@ class Stylizer:
         controls: Controls,
         stroke: float,
         on_strip: StripFn | None,
-        around: Callable[[Paint], Paint] | None = None,
     ) -> Tensor:
         """(B, 3, H, W) → painting at a strength, float32 or better, on the network's device."""
         work = torch.promote_types(self.dtype, torch.float32)
@@ -207,7 +202,6 @@ class Stylizer:
             return painting
 
         network = around_borders(run, controls.wrap)
-        network = network if around is None else around(network)
 
         def paint(factor: float) -> Tensor:
             if factor == 0:

@@ -12,6 +12,9 @@ from ..controls import NEUTRAL, Controls
 from .keyframes import StyleCurve
 from .stylizer import VideoStylizer
 
+JUMP = 0.25
+"""Change of weights or strength from one frame to the next that is a cut: no paint of before stays."""
+
 
 class FilmPainter:
     """Frame and number → painting, by a curve or in one style. Fits `core.videos.FramePainter`.
@@ -53,6 +56,8 @@ class FilmPainter:
         if self.curve is not None:
             weights, strength = self.curve.at(index)
             style = self.selection(weights) if weights else self.first
+            if index and _jumps(self.curve.at(index - 1), (weights, strength)):
+                self.video.reset()
         return self.video(
             frame, style, strength, mask=self.mask, preserve_color=self.preserve_color, controls=self.controls
         )
@@ -64,3 +69,9 @@ class FilmPainter:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from there."""
         self.video.load_state_dict(state)
+
+
+def _jumps(before: tuple[Mapping[str, float], float], now: tuple[Mapping[str, float], float]) -> bool:
+    """Whether a curve leaps between two frames, rather than moves."""
+    styles = sum(abs(now[0].get(name, 0.0) - before[0].get(name, 0.0)) for name in {*now[0], *before[0]})
+    return styles / 2 > JUMP or abs(now[1] - before[1]) > JUMP

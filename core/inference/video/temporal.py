@@ -16,8 +16,9 @@ device is no CPU."""
 class TemporalOptions:
     """What the frames of a video know of each other. With `blend` and `smooth` at 0 nothing: each is a photo."""
 
-    blend: float = 0.4
-    """Share of the last frame's paint, moved along, where it can be trusted; 0..0.95. 0: no optical flow at all."""
+    blend: float = 0.9
+    """Share of the picture that keeps its paint, moved along, from one frame to the next, where that can be trusted;
+    0..0.95. 0: no optical flow at all."""
     smooth: float = 0.8
     """Share of the past in the statistics of instance normalization; 0..0.99. 0: each frame has its own."""
     cut: float = 0.6

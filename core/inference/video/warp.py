@@ -12,6 +12,10 @@ PHOTOMETRIC_SIGMA = 0.08
 """Mean difference of a colour channel, 0..1, at which the old paint has lost 63 % of its weight."""
 
 
+WRAP_MARGIN_PX = 2
+"""What interpolation sees beyond a pixel."""
+
+
 def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
     """Centres of the pixels in `grid_sample`'s coordinates: (1, H, W, 2), −1..1, dtype and device of `like`."""
     y = (torch.arange(height, dtype=like.dtype, device=like.device) * 2 + 1) / height - 1
@@ -19,14 +23,22 @@ def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
 
 
-def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear", grid: Tensor | None = None) -> Tensor:
+def warp(
+    image: Tensor,
+    flow: Tensor,
+    *,
+    mode: str = "bilinear",
+    grid: Tensor | None = None,
+    wrap: tuple[bool, bool] = (False, False),
+) -> Tensor:
     """Give every pixel the value of `image` at the place that the flow points to.
 
     Args:
-        image: (B, C, H, W), floating point.
+        image: (B, C, H, W), floating point; where nothing wraps any size, seen as a picture of the flow's.
         flow: (B or 1, 2, H, W), displacement in pixels, right and down; outside the picture the border repeats.
         mode: `bilinear` | `bicubic` | `nearest`. Bicubic keeps texture sharp over many resamplings, and may overshoot.
         grid: `pixel_grid` of this size, if the caller has it already.
+        wrap: Whether the image repeats along x, along y, instead.
 
     Returns:
         (B, C, H, W), new tensor.
@@ -35,6 +47,15 @@ def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear", grid: Tensor | 
     grid = pixel_grid(height, width, flow) if grid is None else grid
     to_grid = torch.tensor([2 / width, 2 / height], dtype=flow.dtype, device=flow.device)
     there = grid + flow.movedim(1, -1) * to_grid
+    if any(wrap):
+        there = torch.stack(
+            [
+                ((part + 1).remainder(2) - 1) * (length / (length + 2 * WRAP_MARGIN_PX)) if repeats else part
+                for part, repeats, length in zip(there.unbind(-1), wrap, (width, height), strict=True)
+            ],
+            -1,
+        )
+        image = beyond_borders(image, WRAP_MARGIN_PX, wrap)
     return F.grid_sample(image, there.expand(len(image), -1, -1, -1), mode, "border", align_corners=False)
 
 
@@ -99,6 +120,11 @@ def confidence(now: Tensor, before: Tensor, back: Tensor, forth: Tensor) -> Tens
         back
     )
     inside = (there.abs() <= 1).all(1, keepdim=True)
-    difference = (now - warp(before, back, grid=grid)).abs().mean(1, keepdim=True)
+    return consistent * inside * looks_the_same(now, warp(before, back, grid=grid))
+
+
+def looks_the_same(now: Tensor, before: Tensor) -> Tensor:
+    """exp(−(d / 0.08)²) of the difference d of two photos (1, 3, H, W), 0..1, over 3×3; (1, 1, H, W), 0..1."""
+    difference = (now - before).abs().mean(1, keepdim=True)
     difference = F.avg_pool2d(difference, 3, 1, 1, count_include_pad=False)
-    return consistent * inside * torch.exp(-(difference / PHOTOMETRIC_SIGMA).square())
+    return torch.exp(-(difference / PHOTOMETRIC_SIGMA).square())

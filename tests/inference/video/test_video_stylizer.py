@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,16 @@ from brushwork.core.architectures._statistics import painting_pass
 from brushwork.core.color.lab import linear_to_srgb, srgb_to_linear
 from brushwork.core.errors import ConfigError
 from brushwork.core.inference import Controls, StyleLayer, Stylizer
-from brushwork.core.inference.video import FilmPainter, Keyframe, StyleCurve, TemporalOptions, VideoStylizer, blend
-from brushwork.core.inference.video.anchor import Anchor
-from brushwork.core.inference.video.blend import blend_paint
+from brushwork.core.inference.video import (
+    FilmPainter,
+    Keyframe,
+    StyleCurve,
+    TemporalOptions,
+    VideoStylizer,
+    coats,
+    sharp,
+)
+from brushwork.core.inference.video.camera import camera_flow, steadied
 from brushwork.core.inference.video.statistics import SmoothedStatistics
 from brushwork.core.inference.video.warp import warp
 from brushwork.core.spec import ModelSpec
@@ -137,7 +145,7 @@ def test_paint_stays_on_what_it_was_painted_on(painter, scene) -> None:
     painted = [video(frame) for frame in frames]
     assert video.cuts == 0
     ratio = warping_error(painted, scene) / warping_error([painter(frame) for frame in frames], scene)
-    assert ratio < 0.5, f"warping error × {ratio:.2f}"
+    assert ratio < 0.3, f"warping error × {ratio:.2f}"
 
 
 def test_nothing_of_a_shot_shines_through_a_cut(painter, scene) -> None:
@@ -157,7 +165,6 @@ def test_without_detection_the_consistency_check_keeps_the_past_out(painter, sce
     first = video(scene.frame(0))
     after = video(other.frame(0))
     alone = VideoStylizer(painter, TemporalOptions(smooth=0))
-    alone._anchor.position = video._anchor.position  # painted on the same grid
     fresh = alone(other.frame(0))
     assert video.cuts == 0
     assert (after - fresh).abs().mean() < 0.1 * (first - fresh).abs().mean()
@@ -215,8 +222,8 @@ def test_a_strength_map_keeps_its_places_in_blended_films(painter, scene) -> Non
         assert (painted[..., 48:] - frame[..., 48:]).abs().mean() > 0.02
 
 
-def test_strokes_of_a_preview_survive_the_added_rows(painter, scene) -> None:
-    """A reference of the frame's own size means strokes as they are, although rows and columns are added."""
+def test_strokes_of_a_preview_survive_in_films(painter, scene) -> None:
+    """A reference of the frame's own size means strokes as they are."""
     plain, told = VideoStylizer(painter), VideoStylizer(painter)
     controls = Controls(stroke_reference_px=96)
     for t in range(2):
@@ -228,7 +235,7 @@ def test_linear_light_is_painted_as_display_values(painter, scene) -> None:
     for t in range(2):
         frame = scene.frame(t)
         linear = light(srgb_to_linear(frame), controls=Controls(encoding="linear"))
-        torch.testing.assert_close(linear_to_srgb(linear), shown(frame), rtol=0, atol=1e-4)
+        torch.testing.assert_close(linear_to_srgb(linear), shown(frame), rtol=0, atol=1e-3)  # a choice can tip
 
 
 def test_a_change_of_size_is_a_cut(painter) -> None:
@@ -239,76 +246,133 @@ def test_a_change_of_size_is_a_cut(painter) -> None:
     assert video(torch.rand(1, 3, 1, 1)).shape == (1, 3, 1, 1)
 
 
-def test_blending_keeps_the_contrast_of_strokes_that_do_not_coincide() -> None:
-    fresh, past = texture(11)[None], texture(12)[None]
-    mixed = blend_paint(fresh, past, torch.full((1, 1, 160, 160), 0.6))
-    plain = torch.lerp(fresh, past, 0.6)
+class Chaos:
+    """Paints every frame in other strokes: noise around a grey that is the photo's mean."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, height: int, width: int) -> torch.Tensor:
+        noise = torch.rand(1, 3, height, width, generator=self.generator)
+        return F.avg_pool2d(noise, 3, 1, 1) * 0.5 + 0.25
+
+
+def run_coats(layer: coats.Coats, frames: int, height: int = 96, width: int = 128) -> list[torch.Tensor]:
+    """What a film of a photo that does not move shows."""
+    chaos, photo = Chaos(), torch.full((1, 3, height, width), 0.5)
+    one, still = torch.ones(1, 1, height, width), torch.zeros(1, 2, height, width)
+    shown = []
+    for t in range(frames):
+        if t:
+            layer.follow(still, one, (False, False))
+        shown.append(layer.over(chaos(height, width), photo, one, (False, False)))
+    return shown
+
+
+def test_of_the_picture_the_promised_share_is_painted_anew_in_every_frame() -> None:
+    """What is painted anew differs by about the strokes' deviation, what keeps its paint by what resampling does."""
+    shown = run_coats(coats.Coats(0.2), 16)
+    for before, now in itertools.pairwise(shown[5:]):
+        share = float(((now - before).abs().amax(1) > 0.05).double().mean())
+        assert 0.12 < share < 0.3, share
+
+
+def test_paint_is_chosen_and_keeps_its_contrast() -> None:
+    """Every frame is as lively as the network's own paintings; an average of two would have lost 29 %."""
+    first, *shown = run_coats(coats.Coats(0.2), 12)
 
     def contrast(x: torch.Tensor) -> float:
         return float((x - F.avg_pool2d(x, 9, 1, 4, count_include_pad=False)).std())
 
-    assert contrast(plain) < 0.8 * contrast(fresh)
-    assert contrast(mixed) > 0.88 * contrast(fresh)
-    untouched = blend_paint(fresh, past, torch.zeros(1, 1, 160, 160))
-    assert torch.equal(untouched, fresh)
+    for now in shown:
+        assert contrast(now) == pytest.approx(contrast(first), rel=0.05)
 
 
-def test_blending_in_strips_is_blending_the_whole(monkeypatch) -> None:
-    fresh, past, share = (texture(seed)[None, :, :97, :50] for seed in (5, 6, 7))
-    share = (share[:, :1] - 0.3).clamp(0, 1)
-    whole = blend_paint(fresh, past, share)
-    monkeypatch.setattr(blend, "STRIP_ROWS", 10)
-    torch.testing.assert_close(blend_paint(fresh, past, share), whole, rtol=0, atol=1e-6)
+def test_a_blend_of_nearly_nothing_is_nearly_every_frame_for_itself() -> None:
+    chaos = Chaos()
+    for now in run_coats(coats.Coats(1.0), 4):
+        torch.testing.assert_close(now, chaos(96, 128), rtol=0, atol=0.03)
 
 
-def cells(photo: torch.Tensor, _code) -> torch.Tensor:
-    """A network whose paint depends on where a thing lies in its cell, and on nothing else."""
-    rows, columns = (torch.arange(size) % 4 for size in photo.shape[-2:])
-    return (photo * 0.5 + 0.1 * (rows[:, None] == 2) + 0.2 * (columns == 1)).clamp(0, 1)
+def test_patches_come_one_after_the_other() -> None:
+    field = coats.patches(90, 130)
+    torch.testing.assert_close(field.flatten().sort().values, (torch.arange(90 * 130) + 0.5) / (90 * 130))
+    assert torch.equal(field, coats.patches(90, 130))
+    over_the_border = (field[..., 0] - field[..., -1]).abs().mean()
+    assert over_the_border <= 1.5 * field.diff(dim=3).abs().mean((0, 1, 2)).max()
 
 
-@pytest.mark.parametrize("factor", [1, 2])
-def test_the_anchor_holds_the_cells_on_the_scene(factor) -> None:
-    """A pan of whole pixels is painted in the same strokes; so it is in octaves of half the size."""
-    anchor = Anchor()
-    wide = torch.rand(1, 3, 40, 96)
-    before, first = 0, None
-    for x in (0, 3, 5, 10):  # the camera moves right, so the scene moves left
-        back = torch.zeros(1, 2, 40 * factor, 48 * factor)
-        back[:, 0] = (x - before) * factor
-        before = x
-        anchor.follow(back, torch.ones_like(back[:, :1]))
-        painted = anchor.around(cells, 40 * factor, 48 * factor, "none")(wide[..., x : x + 48], None)
-        seen = painted[..., 12 - x : 46 - x]
-        first = seen if first is None else first
-        torch.testing.assert_close(seen, first, rtol=0, atol=1e-6)
+def test_tones_are_the_frames_own(painter, scene) -> None:
+    """Light that changes slowly is followed at once, although the strokes are old."""
+    layer = coats.Coats(0.05)
+    photo, one = torch.full((1, 3, 64, 64), 0.5), torch.ones(1, 1, 64, 64)
+    strokes = Chaos()(64, 64)
+    layer.over(strokes, photo, one, (False, False))
+    for t in range(1, 6):
+        layer.follow(torch.zeros(1, 2, 64, 64), one, (False, False))
+        lighter = Chaos(t)(64, 64) + 0.04 * t
+        shown = layer.over(lighter, photo, one, (False, False))
+        assert float((shown - lighter).mean().abs()) < 0.005
 
 
-def test_the_anchor_holds_parts_of_a_pixel_and_leaves_the_painting_sharp() -> None:
-    """Moved and moved back: what the network did is where it was, and as strong."""
-    anchor = Anchor()
-    photo = F.avg_pool2d(texture(3)[None, :, :66, :98], 3, 1)
-    anchor.position = torch.tensor([-1.37, 2.5], dtype=torch.float64)
-    through = anchor.around(lambda picture, _code: picture, 64, 96, "none")(photo, None)
-    inside = (..., slice(8, -8), slice(8, -8))
-    assert (through - photo)[inside].abs().mean() < 0.02 * photo.std()
-    seen: list[torch.Tensor] = []
+def test_moving_in_strips_is_moving_the_whole(monkeypatch) -> None:
+    picture = texture(5)[None, :, :97, :50]
+    flow = torch.rand(1, 2, 97, 50) * 9 - 4
+    for wrap in ((False, False), (True, False), (True, True)):
+        whole = sharp.carried(sharp.doubled(picture, wrap), flow, 0, 97, wrap)
+        monkeypatch.setattr(sharp, "STRIP_ROWS", 10)
+        twice = sharp.doubled(picture, wrap)
+        parts = torch.cat([sharp.carried(twice, flow, first, 10, wrap) for first in range(0, 97, 10)], 2)
+        monkeypatch.undo()
+        torch.testing.assert_close(parts, whole, rtol=0, atol=1e-5)
 
-    def keep(picture: torch.Tensor, _code) -> torch.Tensor:
-        seen.append(picture)
-        return picture
 
-    anchor.around(keep, 64, 96, "none")(photo, None)
-    # 1.37 to the left and 2.5 down are undone, whole cells added
-    y, x = torch.arange(20.0, 40.0), torch.arange(20.0, 60.0)
-    there = torch.stack(torch.meshgrid((x - 1.37 + 0.5) / 48 - 1, (y + 2.5 - 4 + 0.5) / 32 - 1, indexing="xy"), -1)
-    wanted = F.grid_sample(photo, there[None], mode="bicubic", align_corners=False)
-    torch.testing.assert_close(seen[0][..., 20:40, 20:60], wanted, rtol=0, atol=0.04)
+@pytest.mark.parametrize("wrap", [(False, False), (True, False), (True, True)])
+def test_paint_is_moved_as_the_flow_says_and_stays_sharp(wrap) -> None:
+    """Against waves, whose values are known everywhere; 0.36 periods a pixel, where bicubic alone leaves 60 %."""
+    y, x = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
+
+    def waves(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (0.5 + 0.2 * torch.sin(2 * torch.pi * 23 / 64 * x) + 0.2 * torch.cos(2 * torch.pi * 5 / 48 * y))[
+            None, None
+        ]
+
+    flow = torch.tensor([2.5, -1.3]).view(1, 2, 1, 1).expand(1, 2, 48, 64)
+    moved = sharp.carried(sharp.doubled(waves(x, y), wrap), flow, 0, 48, wrap)
+    inside = (..., slice(8, -8), slice(8, -8)) if not all(wrap) else ...
+    if wrap == (True, False):
+        inside = (..., slice(8, -8), slice(None))
+    torch.testing.assert_close(moved[inside], waves(x + 2.5, y - 1.3)[inside], rtol=0, atol=0.02)
+
+
+def test_the_cameras_motion_is_found_under_a_passing_object() -> None:
+    """Pan, zoom and rotation with noise on them, and a fifth of the picture that goes its own way."""
+    y, x = torch.meshgrid(torch.arange(72.0) - 35.5, torch.arange(96.0) - 47.5, indexing="ij")
+    truth = torch.stack([2.3 + 0.01 * x - 0.006 * y, -0.7 + 0.006 * x + 0.01 * y])[None]
+    noisy = truth + torch.randn(1, 2, 72, 96, generator=torch.Generator().manual_seed(3)) * 0.1
+    noisy[..., 20:55, 10:50] += torch.tensor([3.0, -2.0]).view(1, 2, 1, 1)
+    found = camera_flow(noisy, torch.ones(1, 1, 72, 96))
+    assert (found - truth).norm(dim=1).max() < 0.05
+    pan = camera_flow(truth, torch.ones(1, 1, 72, 96), rigid=False)
+    torch.testing.assert_close(pan.std((2, 3)), torch.zeros(1, 2))
+
+
+def test_what_moves_by_itself_keeps_its_flow(scene) -> None:
+    """Flow that is exact everywhere: the camera's replaces it behind the object, and not on it."""
+    now, before = scene.frame(3), scene.frame(2)
+    truth, seen = scene.flow(3, 2)
+    steady = steadied(now, before, truth, seen.float())
+    assert (steady - truth).norm(dim=1, keepdim=True)[seen].quantile(0.95) < 0.3
+    noisy = truth + torch.randn(truth.shape, generator=torch.Generator().manual_seed(4)) * 0.1
+    steady = steadied(now, before, noisy, seen.float())
+    assert (steady - truth).norm(dim=1, keepdim=True)[seen].median() < 0.04
 
 
 @pytest.mark.parametrize("wrap", ["x", "both", "panorama"])
-def test_films_that_go_around_know_no_border(wrap, make_fixed) -> None:
+def test_films_that_go_around_know_no_border(wrap, make_fixed, monkeypatch) -> None:
     """A camera that turns: the same film, begun elsewhere, is the same painting, rolled."""
+    half = coats.patches(64, 64)
+    monkeypatch.setattr(coats, "patches", lambda height, width: torch.cat([half, half], 3))  # the same when rolled
     painter = Stylizer(make_fixed("batch"), "cpu", "exact")
     noise = torch.rand(1, 3, 64, 128, generator=torch.Generator().manual_seed(7))
     photo = F.avg_pool2d(F.pad(noise, (2, 2, 2, 2), mode="circular"), 5, 1)
@@ -319,7 +383,7 @@ def test_films_that_go_around_know_no_border(wrap, make_fixed) -> None:
         frame = photo.roll(-3 * t, 3)
         here, there = straight(frame, controls=controls), turned(frame.roll(64, 3), controls=controls)
         if wrap != "panorama":  # the discs of the poles turn with it
-            torch.testing.assert_close(there, here.roll(64, 3), rtol=0, atol=2e-3)
+            torch.testing.assert_close(there, here.roll(64, 3), rtol=0, atol=4e-3)
         over = (here[..., 0] - here[..., -1]).abs().mean()
         assert over <= here.diff(dim=3).abs().mean((0, 1, 2)).max()
     assert straight.cuts == 0
@@ -337,6 +401,28 @@ def test_curves_drive_the_styles(make_conditional, scene) -> None:
     for t in range(5):
         wanted = stylizer(scene.frame(t), {"waves": 1 - t / 4, "dots": t / 4}, 1 - t / 8)
         torch.testing.assert_close(film(scene.frame(t), t), wanted, rtol=0, atol=1e-6)
+
+
+def test_styles_that_change_at_once_leave_no_old_paint(make_conditional, scene) -> None:
+    stylizer = Stylizer(make_conditional("waves", "dots"), "cpu", "exact")
+    curve = StyleCurve([Keyframe(0, {"waves": 1}, ease="hold"), Keyframe(3, {"dots": 1})])
+    film = FilmPainter(VideoStylizer(stylizer), curve=curve)
+    painted = [film(scene.frame(t), t) for t in range(4)]
+    torch.testing.assert_close(painted[3], stylizer(scene.frame(3), "dots"), rtol=0, atol=1e-5)
+    assert film.video.cuts == 0
+
+
+def test_paint_is_not_carried_into_a_mask_by_what_lay_outside(painter) -> None:
+    """The camera pans over a mask that stands still: what comes into it is painted at once."""
+    still = moving_scene.MovingScene(texture(1), None, 72, 96, pan=(4.0, 0.0), zoom=1.0, turn=0.0)
+    mask = torch.zeros(72, 96)
+    mask[:, :60] = 1  # the scene moves left, into it
+    video = VideoStylizer(painter)
+    alone = VideoStylizer(painter, TemporalOptions(blend=0))
+    for t in range(4):
+        painted, fresh = (each(still.frame(t), mask=mask) for each in (video, alone))
+    torch.testing.assert_close(painted[..., 50:], fresh[..., 50:], rtol=0, atol=1e-5)
+    assert (painted - fresh)[..., 8:40].abs().mean() > 0.002
 
 
 @pytest.mark.parametrize("wrong", [{"blend": 1.0}, {"smooth": -0.1}, {"cut": float("nan")}, {"flow": "farneback"}])
