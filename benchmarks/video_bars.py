@@ -1,12 +1,15 @@
 """Bars of video on this machine: flicker, style, time of the flow, memory over a film, kill -9 and rerun.
 
-    python benchmarks/video_bars.py flicker --style starry-night --frames 12 --size 432x240
+    python benchmarks/video_bars.py flicker --style klimt-adele--small --frames 24 --size 384x224 \\
+        --ruler RULER.py --painting klimt-adele.jpg [--pan 0.6 0.3 --zoom 1.006 --turn 0.1] [--photo A.jpg]
     python benchmarks/video_bars.py flow
     python benchmarks/video_bars.py memory --model NET --frames 300 --size 1280x720
     python benchmarks/video_bars.py kill --model NET
 
 Warping error: mean squared difference of a painting and the one before, moved by the exact flow, over pixels that
-can be seen in both (Lai et al. 2018, eq. 9).
+can be seen in both (Lai et al. 2018, eq. 9). Style loss: by the ruler given, of whole frames and as a mean over crops
+at four phases of its network's pooling, since the same painting moved by half a pixel measures up to a fifth better or
+worse.
 """
 
 from __future__ import annotations
@@ -33,14 +36,18 @@ from brushwork.core.inference.video.flow import lucas_kanade_flow
 from brushwork.core.inference.video.warp import warp
 from brushwork.core.pictures import read_picture
 
-EDGE_PX = 16
-"""Left out where the borders of pictures, which padding decides, are not to count."""
+EDGE_PX = 8
+"""Left out at the borders of pictures, which padding decides."""
+PHASES = ((0, 0), (1, 2), (2, 1), (3, 3))
+"""Offsets of the crops, pixels down and right."""
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 
 
-def scene(width: int, height: int) -> MovingScene:
-    photos = [read_picture(SAMPLES / name).image[0, :3] for name in ("coffee.jpg", "chelsea.jpg")]
-    return MovingScene(photos[0], photos[1], height, width)
+def scene(args: argparse.Namespace) -> MovingScene:
+    """The clip, in motion as the options say."""
+    photos = [read_picture(path).image[0, :3] for path in (args.photo, SAMPLES / "chelsea.jpg")]
+    width, height = args.size
+    return MovingScene(*photos, height, width, pan=tuple(args.pan), zoom=args.zoom, turn=args.turn)
 
 
 def warping_error(frames: list, clip: MovingScene) -> float:
@@ -53,38 +60,55 @@ def warping_error(frames: list, clip: MovingScene) -> float:
 
 
 def flicker(args: argparse.Namespace) -> None:
-    clip = scene(*args.size)
+    clip = scene(args)
     frames = [clip.frame(t) for t in range(args.frames)]
     stylizer = Stylizer(load_checkpoint(*resolve_files(args.model)), "cpu", "exact")
-    alone = [stylizer(frame, args.style) for frame in frames]
+    painting = resize_short_side(read_picture(args.painting).image[:, :3], 256) if args.painting else None
+    style = painting if stylizer.model.style_kind == "image" else args.style
+    alone = [stylizer(frame, style) for frame in frames]
     video = VideoStylizer(stylizer, TemporalOptions(args.blend, args.smooth))
-    painted = [video(frame, args.style) for frame in frames]
+    start = time.process_time()
+    painted = [video(frame, style) for frame in frames]
+    seconds = (time.process_time() - start) / len(frames)
     before, after = warping_error(alone, clip), warping_error(painted, clip)
     ratio = after / before
-    print(f"{args.style}: warping error {before:.5f} -> {after:.5f}, x {ratio:.3f} (root x {ratio**0.5:.3f})")
-    if args.ruler and args.painting:
-        spec = importlib.util.spec_from_file_location("ruler", args.ruler)
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        ruler = module.Ruler()
-        painting = resize_short_side(read_picture(args.painting).image[:, :3], 256)
-        for name, edge in (("whole frames", 0), (f"without {EDGE_PX} px at the edges", EDGE_PX)):
-
-            def loss(picture: torch.Tensor, t: int, edge: int = edge) -> float:
-                height, width = picture.shape[-2:]
-                inside = (..., slice(edge, height - edge), slice(edge, width - edge))
-                return ruler.losses(picture[inside], frames[t][inside], painting)[0]
-
-            losses = [(loss(alone[t], t), loss(painted[t], t)) for t in range(1, args.frames, 2)]
-            ratio = sum(after for _, after in losses) / sum(before for before, _ in losses)
-            single = [after / before for before, after in losses]
+    print(f"{args.model} {args.style or ''}: warping error {before:.5f} -> {after:.5f}, x {ratio:.3f}", end="")
+    print(f" (root x {ratio**0.5:.3f}), {video.cuts} cuts, {seconds:.2f} s of processor time a frame")
+    if args.ruler and painting is not None:
+        ruler = load_ruler(args.ruler)
+        times = range(3, args.frames, 5)
+        whole, phases = [], []
+        for t in times:
+            both = [style_losses(ruler, pictures[t], frames[t], painting) for pictures in (alone, painted)]
+            whole.append([losses[0] for losses in both])
+            phases.append([statistics.mean(losses[1:]) for losses in both])
+        for name, pairs in (("whole frames", whole), ("mean over phases", phases)):
+            ratio = sum(after for _, after in pairs) / sum(before for before, _ in pairs)
+            single = [after / before for before, after in pairs]
             print(f"  style loss, {name}: x {ratio:.3f}, single frames x {min(single):.2f} to {max(single):.2f}")
 
 
+def load_ruler(path: Path):
+    spec = importlib.util.spec_from_file_location("ruler", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Ruler()
+
+
+def style_losses(ruler, painted: torch.Tensor, photo: torch.Tensor, painting: torch.Tensor) -> list[float]:
+    """Of the whole frame, then of the crops."""
+    height, width = painted.shape[-2:]
+    crops = [
+        (..., slice(EDGE_PX + y, height - EDGE_PX - 4 + y), slice(EDGE_PX + x, width - EDGE_PX - 4 + x))
+        for y, x in PHASES
+    ]
+    return [ruler.losses(painted[part], photo[part], painting)[0] for part in [..., *crops]]
+
+
 def flow(args: argparse.Namespace) -> None:
-    clip = scene(*args.size)
+    clip = scene(args)
     a, b = clip.frame(1), clip.frame(0)
     truth, seen = clip.flow(1, 0)
     found = lucas_kanade_flow(a, b)
@@ -98,10 +122,11 @@ def flow(args: argparse.Namespace) -> None:
     print(f"endpoint error mean {error.mean():.3f}, median {error.median():.3f} px")
 
 
-def write_film(path: Path, frames: int, width: int, height: int) -> None:
+def write_film(path: Path, args: argparse.Namespace) -> None:
     import av
 
-    clip = scene(width, height)
+    (width, height), frames = args.size, args.frames
+    clip = scene(args)
     period = [clip.frame(t) for t in range(12)]
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25)
@@ -128,7 +153,7 @@ def resident_mib(pid: int) -> float:
 def memory(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.mp4", Path(folder) / "out.mp4"
-        write_film(source, args.frames, *args.size)
+        write_film(source, args)
         process = command(source, target, args)
         seen: list[float] = []
         while process.poll() is None:
@@ -153,7 +178,7 @@ def kill(args: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         source, whole, target = (Path(folder) / name for name in ("in.mp4", "whole.mp4", "out.mp4"))
-        write_film(source, args.frames, *args.size)
+        write_film(source, args)
         assert command(source, whole, args).wait() == 0
         process = command(source, target, args)
         while not (target.with_name("out.mp4.parts") / "state.safetensors").exists() and process.poll() is None:
@@ -179,8 +204,12 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=size, default=(640, 360))
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--model", default="cin-starter")
-    parser.add_argument("--style", default="starry-night")
-    parser.add_argument("--blend", type=float, default=0.4)
+    parser.add_argument("--style")
+    parser.add_argument("--photo", type=Path, default=SAMPLES / "coffee.jpg")
+    parser.add_argument("--pan", type=float, nargs=2, default=(2.3, 0.7), help="pixels a frame, right and down")
+    parser.add_argument("--zoom", type=float, default=1.003, help="factor a frame")
+    parser.add_argument("--turn", type=float, default=0.15, help="degrees a frame")
+    parser.add_argument("--blend", type=float, default=0.9)
     parser.add_argument("--smooth", type=float, default=0.8)
     parser.add_argument("--ruler", type=Path)
     parser.add_argument("--painting", type=Path)
