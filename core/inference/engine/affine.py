@@ -31,31 +31,40 @@ class Affine:
     """
 
     def __init__(self, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> None:
-        self.scale, self.shift = (values.to(dtype).view(1, -1, 1, 1) for values in (scale, shift))
+        self.dtype = dtype
+        # processors calculate in half precision by converting to and fro: once for all operations is faster, and exact
+        work = torch.promote_types(dtype, torch.float32) if scale.device.type == "cpu" else dtype
+        self.scale, self.shift = (values.to(work).view(1, -1, 1, 1) for values in (scale, shift))
         self._scratch: Tensor | None = None
 
     def values(self, block: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Scale and shift of a block (1, C, r, W) that begins at row `first`, broadcastable to it."""
         if self.scale.device != block.device:
-            self.scale, self.shift = self.scale.to(block.device), self.shift.to(block.device)
+            self.scale, self.shift = (part.to(block.device, self.dtype) for part in (self.scale, self.shift))
         return self.scale, self.shift
 
     def write(self, block: Tensor, out: Tensor, first: int) -> None:
         """A `Write`: scale and shift."""
-        scale, shift = self.values(block, first)
-        if out.dtype == block.dtype:
-            torch.addcmul(shift, block, scale, out=out)
-            return
-        # torch would convert inside one operation thirty times slower than in two
-        if self._scratch is None or self._scratch.shape != block.shape:
-            self._scratch = torch.empty_like(block, memory_format=torch.channels_last)
-        torch.addcmul(shift, block, scale, out=self._scratch)
-        out.copy_(self._scratch)
+        self._write(block, out, first, relu=False)
 
     def write_relu(self, block: Tensor, out: Tensor, first: int) -> None:
         """A `Write`: scale, shift, ReLU."""
-        self.write(block, out, first)
-        out.clamp_min_(0)
+        self._write(block, out, first, relu=True)
+
+    def _write(self, block: Tensor, out: Tensor, first: int, *, relu: bool) -> None:
+        scale, shift = self.values(block, first)
+        target, source = out, block
+        # torch would convert inside one operation thirty times slower than in two
+        if not scale.dtype == block.dtype == out.dtype:
+            if self._scratch is None or self._scratch.shape != block.shape:
+                self._scratch = torch.empty_like(block, dtype=scale.dtype, memory_format=torch.channels_last)
+            target = self._scratch
+            source = block if block.dtype == scale.dtype else target.copy_(block)
+        torch.addcmul(shift, source, scale, out=target)
+        if relu:
+            target.clamp_min_(0)
+        if target is not out:
+            out.copy_(target)
 
     def add_to(self, x: Tensor, block: Tensor, first: int) -> None:
         """In place: x += scale · block + shift."""
@@ -75,7 +84,7 @@ class BlendedAffine(Affine):
 
     def __init__(self, scales: Tensor, shifts: Tensor, maps: MapRows, dtype: torch.dtype) -> None:
         super().__init__(scales[0], shifts[0], dtype)
-        self.maps, self.dtype = maps, dtype
+        self.maps = maps
         self._both = torch.cat((scales, shifts), 1).to(dtype)  # (K, 2 · C)
         self._blended: Tensor | None = None
 

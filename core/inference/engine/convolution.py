@@ -177,7 +177,8 @@ class Stage:
         pad = conv.padding(self.height, self.width)
         window = window_rows(conv.kernel, conv.stride, pad, outputs) * (self.width + pad.left + pad.right)
         block = -(-outputs * self.out_height // max(1, self.height // conv.stride)) * self.out_width
-        return (window * conv.in_channels + 2 * block * conv.channels) * conv.dtype.itemsize
+        # what follows half precision is computed in float32
+        return window * conv.in_channels * conv.dtype.itemsize + 2 * block * conv.channels * max(4, conv.dtype.itemsize)
 
     def _centring(self, piece: Tensor) -> Tensor:
         """Minus the mean that some of the first rows of the input let expect of the output."""
