@@ -48,7 +48,7 @@ OF_WORKFLOW = {
     "every_style": Help("LoadStyleModel", columns=5),
     "measure_stylization": Help("MeasureStylization"),
     "keep_the_colours": Help("PreserveColor", ("astronaut",)),
-    "publish_style": Help("PublishStyle", files="**/overview.jpg", part=5 / 26, width_px=320),
+    "publish_style": Help("PublishStyle", files="**/overview.jpg", part=4 / 26, width_px=320),
     "reconstruct_features": Help("ReconstructFeatures", ("chelsea",)),
     "save_style_model": Help("SaveStyleModel", ("coffee",)),
     "style_corners": Help("StyleCorners", columns=3, places=CORNERS),
