@@ -34,7 +34,10 @@ def window_rows(kernel: int, stride: int, padding: Padding, outputs: int) -> int
 
 
 class Buffers:
-    """Memory of windows that no stream needs at the moment, of all engines: whoever comes next finds it touched."""
+    """Memory of windows that no stream needs at the moment, of all engines: whoever comes next finds it touched.
+
+    That of the processor only: torch itself keeps what is freed on a card.
+    """
 
     IDLE_BYTES = 32 << 20
     """What waits for the next window, at most. A wide picture's windows are given back to the system."""
@@ -56,6 +59,8 @@ class Buffers:
 
     def give(self, piece: Tensor) -> None:
         """What `take` gave."""
+        if piece.device.type != "cpu":
+            return
         with self._lock:
             self._make_room(piece.nbytes)
             if piece.nbytes <= self.IDLE_BYTES:
