@@ -94,7 +94,7 @@ def main() -> None:
         minutes=args.minutes,
         start_from=resolve_files("cin-starter")[0],
     )
-    samples = [resize_short_side(read_rgb(SAMPLES / name), 200) for name in ("chelsea.jpg", "coffee.jpg")]
+    samples = [resize_short_side(read_rgb(SAMPLES / name), 200)[..., :300] for name in ("chelsea.jpg", "coffee.jpg")]
     rows: list[list[Tensor | None]] = []
     labels: list[str] = []
     for knob, values in KNOBS.items():
