@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--painting", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=0.75, help="of processor time, each run")
+    parser.add_argument("--minutes", type=float, default=0.6, help="of processor time, each run")
     parser.add_argument("--work", type=Path, required=True, help="folder for the models")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
@@ -92,6 +92,7 @@ def main() -> None:
         out=args.work / "default.safetensors",
         encoder=tuple(resolve_files("compact")),
         minutes=args.minutes,
+        size_px=128,  # four times as many steps as with 256
         start_from=resolve_files("cin-starter")[0],
     )
     samples = [resize_short_side(read_rgb(SAMPLES / name), 200)[..., :300] for name in ("chelsea.jpg", "coffee.jpg")]
