@@ -93,7 +93,6 @@ def main() -> None:
         encoder=tuple(resolve_files("compact")),
         minutes=args.minutes,
         size_px=128,  # four times as many steps as with 256
-        size_px=128,  # four times as many steps as with 256
         start_from=resolve_files("cin-starter")[0],
     )
     samples = [resize_short_side(read_rgb(SAMPLES / name), 200)[..., :300] for name in ("chelsea.jpg", "coffee.jpg")]
