@@ -26,7 +26,7 @@ from PIL import Image, ImageSequence
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / "example_workflows"
 SIDE_PX, STRIP_PX, GAP_PX = 512, 960, 4
-LARGEST_BYTES = 100_000
+LARGEST_BYTES, LARGEST_HELP_BYTES = 100_000, 40_000
 TRAINERS = ("BrushworkTrainStyleModel", "BrushworkAddStyle")
 PAINTINGS = {"add_style": "renoir-galette.jpg", "train_your_style": "composition-vii.jpg"}
 """Workflow → file of the folder of paintings: public domain, credited in the help."""
@@ -94,14 +94,14 @@ def strip(pictures: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-def save(picture: Image.Image, path: Path) -> None:
+def save(picture: Image.Image, path: Path, largest: int = LARGEST_BYTES) -> None:
     """JPEG of the best quality that stays small; what does not even so is scaled down."""
     for quality in (90, 85, 78, 70):
         picture.save(path, quality=quality, optimize=True)
-        if path.stat().st_size < LARGEST_BYTES:
+        if path.stat().st_size < largest:
             break
     else:
-        save(picture.resize([side * 4 // 5 for side in picture.size], Image.Resampling.LANCZOS), path)
+        save(picture.resize([side * 4 // 5 for side in picture.size], Image.Resampling.LANCZOS), path, largest)
         return
     print(path, picture.size, path.stat().st_size)
 
@@ -146,10 +146,10 @@ def main() -> None:
                     others = [server.run(other)[0] for other in variants(prompt, wanted)]
                     pictures = [one for entry in others for one in pictures_of(server, entry)] or pictures
                     picture = help_picture(wanted, pictures, base / "output", painting)
-                    save(picture, (args.out or HELP) / f"{wanted.name}.jpg")
+                    save(picture, (args.out or HELP) / f"{wanted.name}.jpg", LARGEST_HELP_BYTES)
             except AssertionError as error:
                 sys.stderr.write(f"{name}: {str(error)[:2000]}\n")
-    save(help_picture(SAMPLE_PHOTOS, [], ROOT, None), (args.out or HELP) / "SamplePhoto.jpg")
+    save(help_picture(SAMPLE_PHOTOS, [], ROOT, None), (args.out or HELP) / "SamplePhoto.jpg", LARGEST_HELP_BYTES)
 
 
 if __name__ == "__main__":
