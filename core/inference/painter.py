@@ -177,7 +177,7 @@ class Painter:
         """Bytes of a run by rows in the smallest way: what no file can take."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
         maps = map_bytes(code, height, width)
-        blocks = HOLES * self.engine.program.working_bytes(height, width)
+        blocks = HOLES * self.engine.program.working_bytes(*self.engine.covering(height, width))
         # scale and shift of every pixel of a block are two more blocks
         return int(2 * blocks if maps else blocks) + maps + WORKING_BYTES
 

@@ -188,7 +188,8 @@ class VideoJob:
             "picture": [picture.height, picture.width, str(picture.rate), str(picture.time_base)],
             "end": last.end,
         }
-        state = {name: value.detach().cpu().contiguous() for name, value in painter.state_dict().items()}
+        # copies: safetensors takes no tensor twice, and a frame may be kept for two purposes
+        state = {name: value.detach().cpu().clone().contiguous() for name, value in painter.state_dict().items()}
         with atomic_path(self.parts / STATE) as temporary:
             save_file(state, temporary, {"brushwork": json.dumps(facts)})
 

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import logging
+import os
 import re
 import time
 from pathlib import Path
@@ -313,10 +314,10 @@ def test_without_network_and_offline(showcase, writable_hub, monkeypatch) -> Non
 
 
 def test_a_full_disk_while_the_folder_is_written(model, photos, tmp_path: Path, monkeypatch) -> None:
-    def full(self: Path, data: bytes) -> int:
+    def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(BrushworkError, match="cannot be written") as caught:
         make_showcase(model, model, photos, tmp_path / "x", ShowcaseOptions("owner/irises"))
     assert "free disk space" in four_parts(caught.value)

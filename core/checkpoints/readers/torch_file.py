@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle  # only for the exception's class
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ MALFORMED = (
     ArithmeticError,
     MemoryError,
     AssertionError,
+    struct.error,
 )
 """What torch.load raises on bytes that are no torch file, by experience."""
 

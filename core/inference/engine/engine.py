@@ -62,6 +62,15 @@ class Engine:
             self.program = AdaINProgram(cast("AdaINNet", network), dtype)
         self.workspace = Workspace(model.device)
 
+    def covering(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what runs through the network for a picture of this size.
+
+        A network has a smallest side, and where pooling rounds down it would lose the last rows and columns.
+        """
+        multiple, least = self.program.multiple, self.model.network.min_side
+        rows, columns = (-(-max(side, least) // multiple) * multiple for side in (height, width))
+        return rows, columns
+
     @torch.no_grad()
     def paint(
         self,
@@ -125,9 +134,7 @@ class Engine:
             progress: As for `paint`.
         """
         normalization, device = self.model.spec.normalization, self.model.device
-        # a network has a smallest side, and where pooling rounds down it would lose the last rows and columns
-        covered, multiple, least = (picture.height, picture.width), self.program.multiple, self.model.network.min_side
-        height, width = (-(-max(side, least) // multiple) * multiple for side in covered)
+        height, width = self.covering(picture.height, picture.width)
         extended = Extended(picture, height, width)
         work = torch.promote_types(self.dtype, torch.float32)
         step = block_rows(width, 3, device=device)
@@ -139,7 +146,7 @@ class Engine:
 
         places = None
         if code is not None and by_place(code):
-            places = Places(code, covered, (height, width), self.dtype)
+            places = Places(code, (picture.height, picture.width), (height, width), self.dtype)
         elif code is not None:
             code = replace(code, weights=code.weights.to(device))
         workspace = self.workspace if spill is None else Workspace(device, spill)
