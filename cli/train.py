@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="start from the weights of this id or file: the same network or a narrower one; in, vanilla and cin from "
         "one another; adain from a cin model",
     )
-    parser.add_argument("--transfer-encoder", metavar="FILE", help="adain: whose statistics are exchanged")
+    parser.add_argument("--transfer-encoder", metavar="FILE", help="adain, comatch: whose statistics are matched")
     parser.add_argument(
         "--decoder",
         choices=("modulated", "mirrored"),
@@ -65,7 +65,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="adain: steered by the style at all scales, or the paper's mirror of the encoder (modulated)",
     )
     parser.add_argument(
-        "--leave-out-encoder", action="store_true", help="adain: write the decoder alone; the encoder is its companion"
+        "--leave-out-encoder",
+        action="store_true",
+        help="adain, comatch: write the decoder alone; the encoder is its companion",
     )
     parser.add_argument("--license", default="unknown", metavar="SPDX", help="licence of the trained weights")
     parser.set_defaults(run=run)

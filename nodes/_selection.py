@@ -18,6 +18,7 @@ from . import _host
 PICTURE_NODES = {
     "adain": "Arbitrary AdaIN Stylize (Brushwork)",
     "microast": "Arbitrary AdaIN Stylize (Brushwork)",
+    "comatch": "CoMatch Stylize (Brushwork)",
     "msg_net": "CoMatch Stylize (Brushwork)",
 }
 

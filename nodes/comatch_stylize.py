@@ -1,4 +1,4 @@
-"""CoMatch Stylize: any picture as style, by the CoMatch layer of MSG-Net."""
+"""CoMatch Stylize: any picture as style, by its Gram matrix."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from ._hosted_model import HostedModel
 from ._paint import paint
 from ._selection import picture_layers, wrong_model
 
+COMATCH = ("comatch", "msg_net")
+"""Architectures with this layer."""
+
 
 class CoMatchStylize(io.ComfyNode):
-    """Face of core.inference.Stylizer for MSG-Net."""
+    """Face of core.inference.Stylizer for CoMatch models, MSG-Net among them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -24,12 +27,12 @@ class CoMatchStylize(io.ComfyNode):
             display_name="CoMatch Stylize (Brushwork)",
             category=_types.CATEGORY,
             description=(
-                "Repaints pictures with MSG-Net, whose CoMatch layer matches the statistics of a style "
-                "picture. Best with pictures like those that the model was trained on."
+                "Repaints pictures in the style of any other picture: a CoMatch layer matches their statistics. "
+                "Also runs MSG-Net, which is best with pictures like those that it was trained on."
             ),
             search_aliases=["MSG-Net", "CoMatch", "multi-style", "Gram matrix"],
             inputs=[
-                _types.style_model_input("An MSG-Net model"),
+                _types.style_model_input("A CoMatch model or MSG-Net"),
                 _types.image_input(),
                 _types.pictures_input(),
                 _types.strength_input(),
@@ -54,8 +57,8 @@ class CoMatchStylize(io.ComfyNode):
         **controls: Any,
     ) -> io.NodeOutput:
         """Paint."""
-        if style_model.model.spec.architecture != "msg_net":
-            raise wrong_model(style_model.model, "an MSG-Net model")
+        if style_model.model.spec.architecture not in COMATCH:
+            raise wrong_model(style_model.model, "a CoMatch model or MSG-Net")
         painting = paint(
             style_model,
             image,

@@ -2,106 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-import torch
-from torch import Tensor
-
-from ..core.architectures import (
-    AdaINConfig,
-    AdaINNet,
-    ConditionalTransformerNet,
-    ModulatedAdaINConfig,
-    ModulatedAdaINNet,
-)
-from ..core.architectures.adain import REFERENCE_ENCODER
-from ..core.architectures.vgg import VGGConfig, cut_widths
-from ..core.checkpoints import load_checkpoint
-from ..core.checkpoints.companion import needs_companion
-from ..core.checkpoints.encoder import load_encoder
-from ..core.checkpoints.native import save_checkpoint
-from ..core.spec import StyleInfo
-from .any_style import AnyStyleTask
+from ..core.architectures import AdaINConfig
 from .args import TrainArgs
-from .data import PhotoBatches
-from .transplant import Transplant
-from .warm_start import take_over
-
-STITCHED_PHOTOS = 24
-CROPS_OF_A_PAINTING = 12
-"""For the fits of a transplant."""
-LAYER = "relu4_1"
-"""Whose statistics are exchanged, as in the paper."""
-
+from .modulated import FrozenEncoderTask, modulated_config
 
 MODULATED = "modulated"
 """The other decoder, "mirrored", is the paper's."""
-STATISTICS_BATCHES = 16
-"""Batches of style pictures that the modulator's input is standardized by."""
 
 
-class AdaINTask(AnyStyleTask):
-    """The encoder is the first loss network, frozen and cut at relu4_1; only the decoder learns."""
+class AdaINTask(FrozenEncoderTask):
+    """Mean and deviation at relu4_1 are exchanged."""
 
     def __init__(self, args: TrainArgs) -> None:
-        source = load_encoder(args.transfer_encoder or args.encoder[0])
-        config = replace(source.config, widths=cut_widths(source.config.widths, LAYER))
-        if args.decoder == MODULATED:
-            super().__init__(args, "adain", modulated_config(config).to_dict())
-        else:
-            super().__init__(args, "adain", AdaINConfig(config).to_dict())
-        network = self.network
-        if isinstance(network, AdaINNet | ModulatedAdaINNet):
-            own = network.encoder.state_dict()
-            network.encoder.load_state_dict({k: v for k, v in source.state_dict().items() if k in own})
-            network.encoder.requires_grad_(False)
-        if isinstance(network, ModulatedAdaINNet):
-            self._standardize(network)
-
-    def start_from(self, path: Path) -> None:
-        """Take over an earlier AdaIN model, or the painter inside a CIN model."""
-        encoder = self.args.transfer_encoder or self.args.encoder[0]
-        needed = [encoder] if needs_companion(path) else []
-        model, network = load_checkpoint(path, *needed), self.network
-        if isinstance(network, ModulatedAdaINNet) and isinstance(model.network, ConditionalTransformerNet):
-            photos = self.batches.photos.sample(STITCHED_PHOTOS)
-            Transplant(network, model.network).run(photos, self._known_paintings(model.spec.styles))
-        else:
-            take_over(network, model, [], path.name)
-
-    def _known_paintings(self, styles: Sequence[StyleInfo]) -> dict[int, Tensor]:
-        """Index of an earlier model's style → crops of its painting, where that is among this run's pictures."""
-        files = {path.stem: path for path in self.batches.styles.paths}
-        found: dict[int, Tensor] = {}
-        for index, style in enumerate(styles):
-            path = files.get(style.name.partition("--")[0])
-            if path is not None:
-                side = style.style_size_px or self.args.style_size_px
-                zoom = side / self.args.style_size_px
-                crops = PhotoBatches([path], self.args.style_size_px, 1, self.args.seed, zoom=max(1.0, zoom))
-                found[index] = crops.sample(CROPS_OF_A_PAINTING)
-        return found
-
-    @torch.no_grad()
-    def _standardize(self, network: ModulatedAdaINNet) -> None:
-        """Mean and deviation of the statistics of style pictures, for the modulator."""
-        found = []
-        for step in range(STATISTICS_BATCHES):
-            features = network.encoder(self.batches.batch(step)[1], network.layers)
-            found.append(torch.cat(network.statistics(features), dim=1))
-        network.modulator.standardize(torch.cat(found))
-
-    def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
-        """Write the model; without its encoder where that is shipped as a file of its own."""
-        leave_out = "encoder." if self.args.leave_out_encoder else ""
-        save_checkpoint(self.finished(weights, record), path, leave_out=leave_out)
-
-
-def modulated_config(encoder: VGGConfig) -> ModulatedAdaINConfig:
-    """The default decoder for an encoder of any depth: residual blocks one level above the deepest."""
-    stages = len(encoder.widths)
-    default = ModulatedAdaINConfig(REFERENCE_ENCODER)
-    return ModulatedAdaINConfig(encoder, widths=default.widths[:stages], blocks=default.blocks[:stages])
+        modulated = partial(modulated_config, match="adain")
+        super().__init__(args, "adain", modulated if args.decoder == MODULATED else AdaINConfig)

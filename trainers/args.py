@@ -88,11 +88,11 @@ class TrainArgs(RunArgs):
     start_from: Path | None = None
     """A model whose weights the run starts with (trainers/warm_start.py, transplant.py); None: random ones."""
     transfer_encoder: Path | None = None
-    """adain: the encoder whose statistics are exchanged; None: the first loss network."""
+    """adain, comatch: the encoder whose statistics are matched; None: the first loss network."""
     decoder: str = "modulated"
     """adain: modulated (the style's statistics at all scales steer every convolution) | mirrored (the paper's)."""
     leave_out_encoder: bool = False
-    """adain: write the decoder alone, for an encoder that is shipped as a file of its own."""
+    """adain, comatch: write the decoder alone, for an encoder that is shipped as a file of its own."""
     style_size_px: int = 256
     """Short side to which paintings are scaled: larger means larger strokes in the result."""
     stroke_sizes_px: tuple[int, ...] = ()

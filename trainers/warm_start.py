@@ -14,10 +14,11 @@ from ..core.errors import TrainingError
 from ..core.normalization import InputNormalization
 from ..core.style_model import StyleModel
 
-MAY_DIFFER = ("styles", "norm", "encoder_widths", "decoder_widths")
-"""Of a network's configuration: γ and β of the three normalizations mean the same, and widths may grow."""
-RUNNING = ("running_mean", "running_var", "num_batches_tracked")
-"""Buffers of batch normalization that networks with other normalizations do not have."""
+MAY_DIFFER = ("styles", "norm", "encoder_widths", "decoder_widths", "match")
+"""Of a network's configuration: γ and β of the three normalizations mean the same, the modulated decoder learns behind
+AdaIN and CoMatch alike, and widths may grow."""
+NOT_EVERYWHERE = ("running_mean", "running_var", "num_batches_tracked", "comatch.weight", "comatch.whitening")
+"""What networks with other normalizations than batch normalization, or with AdaIN, do not have."""
 
 
 def style_rows(network: nn.Module) -> set[str]:
@@ -53,8 +54,8 @@ def take_over(network: nn.Module, model: StyleModel, rows: Sequence[int], name: 
             weights[key] = tensor[list(rows)] if key in wide else tensor[rows[0]]
         else:
             weights[key] = tensor.expand(own[key].shape[0], -1) if key in wide and tensor.ndim == 1 else tensor
-    wrong = [key for key in own if key not in given and not key.endswith(RUNNING)]
-    wrong += [key for key in given if key not in own and not key.endswith(RUNNING)]
+    wrong = [key for key in own if key not in given and not key.endswith(NOT_EVERYWHERE)]
+    wrong += [key for key in given if key not in own and not key.endswith(NOT_EVERYWHERE)]
     wrong += [key for key in own.keys() & weights.keys() if not _fits(weights[key], own[key])]
     wrong += _other_options(network, model)
     if wrong:

@@ -114,11 +114,11 @@ def codes_by_place(style: StyleCode, own: tuple[Tensor, ...]) -> tuple[list[Tens
     """Codes of picture-driven styles with the photo's own code behind them, which a map of α gives the rest to.
 
     Args:
-        style: S pictures with features (S, C) each, and their places; α a number or a map.
-        own: The same features of the photos, (B, C) each.
+        style: S pictures with features (S, …) each, and their places; α a number or a map.
+        own: The same features of the photos, (B, …) each.
 
     Returns:
-        For every feature (B, S + 1, C): the styles, for a number α each drawn towards the photo's own code, and that
+        For every feature (B, S + 1, …): the styles, for a number α each drawn towards the photo's own code, and that
         code; and the maps, (B or 1, S + 1, H, W), convex.
     """
     maps, alpha, batch = style.weights, style.alpha, len(own[0])
@@ -126,7 +126,7 @@ def codes_by_place(style: StyleCode, own: tuple[Tensor, ...]) -> tuple[list[Tens
         maps = maps[:, :, None, None]
     codes = []
     for of_photo, part in zip(own, style.features, strict=True):
-        styles = part[None].expand(batch, -1, -1)
+        styles = part[None].expand(batch, *part.shape)
         if not isinstance(alpha, Tensor):
             styles = torch.lerp(of_photo[:, None], styles.to(of_photo), alpha)
         codes.append(torch.cat((styles.to(of_photo), of_photo[:, None]), 1))

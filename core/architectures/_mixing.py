@@ -46,6 +46,20 @@ def mix(weights: Tensor, values: Tensor) -> Tensor:
     return (weights.to(values.dtype) @ values)[:, :, None, None]
 
 
+def mix_codes(weights: Tensor, values: Tensor) -> Tensor:
+    """Σ_s w_s v_s of values of any shape, not rounded by autocast.
+
+    Args:
+        weights: (B or 1, S).
+        values: (S, …).
+
+    Returns:
+        (B or 1, …), in the dtype of `values`.
+    """
+    with torch.autocast(values.device.type, enabled=False):
+        return torch.einsum("bs,s...->b...", weights.to(values), values)
+
+
 def need_style(style: StyleCode | None, name: str) -> StyleCode:
     """`style`, which a network driven by pictures cannot do without; see `StyleCode.without_uniform_masks`."""
     if style is None or not style.features:

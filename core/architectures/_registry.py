@@ -43,8 +43,12 @@ def _msg_net(hyperparameters: Mapping[str, Any]) -> MsgNet:
 
 def _adain(hyperparameters: Mapping[str, Any]) -> AdaINNet | ModulatedAdaINNet:
     if "hidden" in hyperparameters:  # only the modulated decoder has one
-        return ModulatedAdaINNet(ModulatedAdaINConfig(**hyperparameters))
+        return ModulatedAdaINNet(ModulatedAdaINConfig(**{**hyperparameters, "match": "adain"}))
     return AdaINNet(AdaINConfig(**hyperparameters))
+
+
+def _comatch(hyperparameters: Mapping[str, Any]) -> ModulatedAdaINNet:
+    return ModulatedAdaINNet(ModulatedAdaINConfig(**{**hyperparameters, "match": "comatch"}))
 
 
 def _microast(hyperparameters: Mapping[str, Any]) -> MicroAST:
@@ -63,6 +67,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             _conditional,
         ),
         Architecture("msg_net", "MSG-Net with CoMatch", "1703.06953", "image", _msg_net),
+        Architecture("comatch", "CoMatch with a modulated decoder", "1703.06953", "image", _comatch),
         Architecture("adain", "Adaptive instance normalization", "1703.06868", "image", _adain),
         Architecture("microast", "MicroAST", "2211.15313", "image", _microast),
     )

@@ -1,9 +1,9 @@
-"""AdaIN whose decoder knows the style at every scale, not at relu4_1 alone.
+"""AdaIN or CoMatch whose decoder knows the style at every scale, not at relu4_1 alone.
 
-Adaptive instance normalization at the deepest features (Huang & Belongie 2017, arXiv 1703.06868); mean and deviation
-of the style at all scales predict γ and β of every convolution of the decoder (Ghiasi et al. 2017, arXiv 1705.06830,
-§ 2, with the encoder's statistics in place of Inception's features); the photo's features of the other scales enter
-normalized, as in Avatar-Net (Sheng et al. 2018, arXiv 1805.03857, § 3.3).
+At the deepest features adaptive instance normalization (Huang & Belongie 2017, arXiv 1703.06868) or CoMatch (Zhang &
+Dana 2017, arXiv 1703.06953); mean and deviation of the style at all scales predict γ and β of every convolution of the
+decoder (Ghiasi et al. 2017, arXiv 1705.06830, § 2, with the encoder's statistics in place of Inception's features); the
+photo's features of the other scales enter normalized, as in Avatar-Net (Sheng et al. 2018, arXiv 1805.03857, § 3.3).
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..losses.functional import calc_mean_std
+from ..losses.functional import calc_mean_std, gram_matrix
 from ._base import StyleCode, StyleKind, StyleNetwork
 from ._field import StyleField, codes_by_place
 from ._layers import Conv2d, instance_norm
-from ._mixing import mix, need_style
+from ._mixing import need_style
 from ._modulation import Modulation, Modulator
 from .adain import ADAIN_EPS, AdaINConfig, adaptive_instance_normalization
+from .comatch import CoMatch
 from .vgg import VGGConfig, VGGFeatures
+
+MATCHES = ("adain", "comatch")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class ModulatedAdaINConfig:
     """Width of the layer between statistics and γ, β."""
     output_kernel: int = 9
     """Side of the last convolution."""
+    match: str = "adain"
+    """How the deepest features are given the style's statistics: adain | comatch."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoder", AdaINConfig(self.encoder).encoder)
@@ -53,11 +58,18 @@ class ModulatedAdaINConfig:
                 got=f"{len(self.widths)} widths, {len(self.blocks)} blocks",
                 do="Give one number a stage, deepest first.",
             )
+        if self.match not in MATCHES:
+            raise ConfigError(
+                "The decoder does not know this way of matching statistics.",
+                expected=" | ".join(MATCHES),
+                got=repr(self.match),
+                do="Choose one of these.",
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready hyperparameters."""
-        own = {"widths": list(self.widths), "blocks": list(self.blocks)}
-        return AdaINConfig(self.encoder).to_dict() | own | {"hidden": self.hidden, "output_kernel": self.output_kernel}
+        own = {"widths": list(self.widths), "blocks": list(self.blocks), "hidden": self.hidden}
+        return AdaINConfig(self.encoder).to_dict() | own | {"output_kernel": self.output_kernel, "match": self.match}
 
 
 class ModulatedBlock(nn.Module):
@@ -102,7 +114,7 @@ class Stage(nn.Module):
 
 
 class ModulatedAdaINNet(StyleNetwork):
-    """Encode, exchange mean and deviation, decode with γ and β. Sees RGB in 0..1; the encoder normalizes for itself."""
+    """Encode, match statistics, decode with γ and β. Sees RGB in 0..1; the encoder normalizes for itself."""
 
     style_kind: ClassVar[StyleKind] = "image"
     has_alpha: ClassVar[bool] = True
@@ -120,6 +132,7 @@ class ModulatedAdaINNet(StyleNetwork):
         self.output = Conv2d(config.widths[-1], 3, config.output_kernel, padding_mode="reflect")
         modulated = sum(stage.modulated for stage in self.stages if isinstance(stage, Stage))
         self.modulator = Modulator([2 * width for width in widths], config.hidden, modulated)
+        self.comatch = CoMatch(widths[-1], whitened=True) if config.match == "comatch" else None
         for module in self.stages.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -136,12 +149,20 @@ class ModulatedAdaINNet(StyleNetwork):
         return found
 
     def encode_style(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(S, 3, H, W) → μ and σ of the deepest layer, each (S, C), and all γ and β, (S, 2n)."""
+        """(S, 3, H, W) → what the deepest layer is matched to, and all γ and β, (S, 2n), float32 or better.
+
+        AdaIN is matched to μ and σ, each (S, C), CoMatch to the Gram matrix (S, C, C).
+        """
         return self._code(self.encoder(image, self.layers))
 
-    def _code(self, features: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _code(self, features: dict[str, Tensor]) -> tuple[Tensor, ...]:
         statistics = self.statistics(features)
-        return statistics[-2], statistics[-1], self.modulator(torch.cat(statistics, dim=1))
+        scale_shift = self.modulator(torch.cat(statistics, dim=1))
+        if self.comatch is None:
+            return statistics[-2], statistics[-1], scale_shift
+        deep = features[self.layers[-1]]
+        with torch.autocast(deep.device.type, enabled=False):
+            return gram_matrix(deep.to(torch.promote_types(deep.dtype, torch.float32))), scale_shift
 
     def forward(self, x: Tensor, style: StyleCode | None = None) -> Tensor:
         """(B, 3, H, W) in 0..1 → (B, 3, ⌈H/2ᵏ⌉ · 2ᵏ, …) in 0..1.
@@ -152,22 +173,36 @@ class ModulatedAdaINNet(StyleNetwork):
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
         features = self.encoder(x, self.layers)
-        deep, alpha = features[self.layers[-1]], style.alpha
-        if style.weights.ndim == 4 or isinstance(alpha, Tensor):
-            (mean, std, scale_shift), maps = codes_by_place(style, self._code(features))
-            field, y = StyleField(maps, regional=style.regional), deep
-            for _ in field.runs():
-                y = field.normalize(deep, std, mean, eps=ADAIN_EPS, correction=1)
+        if style.weights.ndim == 4 or isinstance(style.alpha, Tensor):
+            (*targets, scale_shift), maps = codes_by_place(style, self._code(features))
+            field, y = StyleField(maps, regional=style.regional), x
+            for run in field.runs():
+                y = self._match_by_place(features[self.layers[-1]], targets, field, run)
                 y = self._decode(y, features, Modulation(scale_shift, field))
             return y
-        mean, std = (mix(style.weights, part) for part in style.features[:2])
-        scale_shift = style.weights.to(style.features[2].dtype) @ style.features[2]
-        if alpha != 1:
-            own_mean, own_std, own = self._code(features)
-            mean = torch.lerp(own_mean[:, :, None, None], mean, alpha)
-            std = torch.lerp(own_std[:, :, None, None], std, alpha)
-            scale_shift = torch.lerp(own, scale_shift.to(own), alpha)
-        return self._decode(adaptive_instance_normalization(deep, mean, std), features, Modulation(scale_shift))
+        # a mix of codes is the code of a mix: AdaIN and CoMatch are linear in it
+        code = [torch.einsum("bs,s...->b...", style.weights.to(part), part) for part in style.features]
+        if style.alpha != 1:
+            code = [
+                torch.lerp(own, part.to(own), style.alpha) for own, part in zip(self._code(features), code, strict=True)
+            ]
+        *targets, scale_shift = code
+        return self._decode(self._match(features[self.layers[-1]], targets), features, Modulation(scale_shift))
+
+    def _match(self, deep: Tensor, targets: list[Tensor]) -> Tensor:
+        """AdaIN to μ and σ, (B or 1, C) each, or CoMatch to Gram matrices (B or 1, C, C)."""
+        if self.comatch is not None:
+            return self.comatch(deep, targets[0][:, None], targets[0].new_ones(1, 1))
+        mean, std = (part[:, :, None, None] for part in targets)
+        return adaptive_instance_normalization(deep, mean, std)
+
+    def _match_by_place(self, deep: Tensor, targets: list[Tensor], field: StyleField, run: int | None) -> Tensor:
+        """The same for K styles, (B, K, …) each: for one of them, or for all in their places."""
+        if self.comatch is None:
+            return field.normalize(deep, targets[1], targets[0], eps=ADAIN_EPS, correction=1)
+        if run is not None:
+            return self._match(deep, [targets[0][:, run]])
+        return self.comatch(deep, targets[0], field.at(deep))
 
     def _decode(self, deep: Tensor, features: dict[str, Tensor], norm: Modulation) -> Tensor:
         """Features of the deepest layer → the picture."""

@@ -24,6 +24,7 @@ from ._field import StyleField
 from ._layers import EPS, Conv2d, instance_norm
 from ._mixing import need_style
 from ._modulation import Modulation, Modulator
+from .comatch import CoMatch
 
 Norm = Callable[[Tensor], Tensor]
 """Normalization without affine, (B, C, H, W) → the same."""
@@ -94,49 +95,6 @@ class Bottleneck(nn.Module):
 
 def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
-
-
-class CoMatch(nn.Module):
-    """Ŷ = Φ⁻¹[Φ(F)ᵀ W G(S)]ᵀ          (Zhang & Dana 2017, eq. 9).
-
-    Linear in G(S): mixing Gram matrices is mixing results, which is what pixel weights do.
-
-    Args:
-        channels: C.
-        gain: Constant factor of G(S), so that W is of the size of the other weights.
-    """
-
-    def __init__(self, channels: int, gain: float = 1.0) -> None:
-        super().__init__()
-        self.gain = gain
-        self.weight = nn.Parameter(torch.empty(channels, channels).uniform_(0.0, 0.02))
-
-    def forward(self, x: Tensor, grams: Tensor, weights: Tensor) -> Tensor:
-        """Match the features to the styles.
-
-        Args:
-            x: F, (B, C, H, W).
-            grams: G(S) of S pictures, (S, C, C).
-            weights: (B or 1, S), or (B or 1, S, H, W), convex over S.
-
-        Returns:
-            New tensor (B, C, H, W), dtype of `x`.
-        """
-        if weights.ndim == 2:
-            gram = torch.einsum("bs,sij->bij", weights.to(grams.dtype), grams)
-            return self._match(x, gram)
-        mixed = torch.zeros_like(x)
-        for style in range(grams.shape[0]):
-            mixed = mixed + self._match(x, grams[style : style + 1]) * weights[:, style, None].to(x.dtype)
-        return mixed
-
-    def _match(self, x: Tensor, gram: Tensor) -> Tensor:
-        """X (B, C, H, W), gram (B or 1, C, C)."""
-        return (self.matrix(gram).to(x.dtype) @ x.flatten(2)).view_as(x)
-
-    def matrix(self, gram: Tensor) -> Tensor:
-        """What is multiplied with the features: (W G)ᵀ, (B, C, C) for Gram matrices (B, C, C)."""
-        return (self.weight.to(gram.dtype) @ (gram * self.gain)).transpose(1, 2)
 
 
 class MsgNet(StyleNetwork):

@@ -22,6 +22,7 @@ is given or the model has one only, else weights or picture."""
 
 FEATURE_NAMES = {
     "adain": ("mean", "deviation"),
+    "comatch": ("gram",),
     "msg_net": ("gram",),
     "microast": tuple(f"{part}_{level}" for level in (1, 2) for part in ("mean", "deviation", "weight", "bias")),
 }

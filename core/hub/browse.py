@@ -26,6 +26,7 @@ ANY_STYLE = ("comatch", "adain", "microast")
 
 _METHOD_OF = {
     "conditional_transformer_net": "cin",
+    "comatch": "comatch",
     "msg_net": "comatch",
     "adain": "adain",
     "microast": "microast",

@@ -12,6 +12,7 @@ from .repository import TAG
 METHODS = {
     "transformer_net": ("Feed-forward style transfer, one network a style", "1603.08155"),
     "conditional_transformer_net": ("Conditional instance normalization: several styles in one network", "1610.07629"),
+    "comatch": ("CoMatch with a decoder that the style steers: the style is a picture", "1703.06953"),
     "msg_net": ("MSG-Net with a CoMatch layer: the style is a picture", "1703.06953"),
     "adain": ("Adaptive instance normalization: the style is a picture", "1703.06868"),
     "microast": ("MicroAST: the style is a picture", "2211.15313"),

@@ -12,7 +12,7 @@ from .offline import offline_reason
 from .repository import TAG, parse_repository
 
 MOST = 60
-_ARCHITECTURES = ("conditional_transformer_net", "transformer_net", "msg_net", "adain", "microast")
+_ARCHITECTURES = ("conditional_transformer_net", "transformer_net", "comatch", "msg_net", "adain", "microast")
 _LICENSE = "license:"
 
 

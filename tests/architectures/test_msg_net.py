@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 from brushwork.core.architectures import MsgNet, MsgNetConfig, StyleCode
-from brushwork.core.architectures.msg_net import CoMatch
+from brushwork.core.architectures.comatch import CoMatch
 
 
 def comatch(weight, x, gram):

@@ -14,19 +14,19 @@ from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleLayer, StyleModel
 
 TINY_TRANSFORMER = {"encoder_widths": [4, 6, 8], "decoder_widths": [6, 4], "blocks": 1}
+TINY_ENCODER = {
+    "widths": [[4, 4], [6], [8]],
+    "padding": "reflect",
+    "ceil_pool": False,
+    "input_conv": True,
+    "normalization": PRESETS["imagenet"].to_dict(),
+}
 TINY: dict[str, dict] = {
     "transformer_net": TINY_TRANSFORMER,
     "conditional_transformer_net": {**TINY_TRANSFORMER, "styles": 2},
     "msg_net": {"width": 4, "blocks": 1, "stem": 6, "down": 3, "up": [3, 2]},
-    "adain": {
-        "encoder": {
-            "widths": [[4, 4], [6], [8]],
-            "padding": "reflect",
-            "ceil_pool": False,
-            "input_conv": True,
-            "normalization": PRESETS["imagenet"].to_dict(),
-        }
-    },
+    "adain": {"encoder": TINY_ENCODER},
+    "comatch": {"encoder": TINY_ENCODER, "widths": [6, 5, 4], "blocks": [1, 1, 0], "hidden": 8},
     "microast": {"widths": [4, 8, 16]},
 }
 """One row for each entry; a new architecture without one fails below."""
@@ -104,7 +104,7 @@ def test_everything_but_the_fixed_encoder_learns(model):
         code = StyleCode(code.weights, network.encode_style(torch.rand(2, 3, side, side)))
     network(torch.rand(2, 3, side, side), code).square().mean().backward()
     for name, parameter in network.named_parameters():
-        fixed = model.spec.architecture == "adain" and name.startswith("encoder.")
+        fixed = model.spec.architecture in ("adain", "comatch") and name.startswith("encoder.")
         assert (parameter.grad is None) == fixed, name
 
 

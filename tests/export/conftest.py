@@ -7,6 +7,7 @@ import torch
 from brushwork.core.architectures import build_network
 from brushwork.core.architectures._layers import ConditionalInstanceNorm
 from brushwork.core.architectures._modulation import Modulator
+from brushwork.core.architectures.comatch import CoMatch
 from brushwork.core.normalization import PRESETS
 from brushwork.core.spec import ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
@@ -44,6 +45,7 @@ MODELS: dict[str, tuple[str, dict, str]] = {
     "adain": ("adain", {"encoder": {**VGG, "ceil_pool": True, "input_conv": True}}, "unit"),
     "adain_floor": ("adain", {"encoder": {**VGG, "normalization": PRESETS["imagenet"].to_dict()}}, "unit"),
     "modulated": ("adain", {"encoder": VGG, "widths": (8, 6, 4, 4), "blocks": (1, 2, 0, 0), "hidden": 6}, "unit"),
+    "comatch": ("comatch", {"encoder": VGG, "widths": (8, 6, 4, 4), "blocks": (1, 2, 0, 0), "hidden": 6}, "unit"),
     "microast": ("microast", {"widths": (4, 8, 8)}, "unit"),
 }
 
@@ -61,6 +63,8 @@ def random_model(kind: str) -> StyleModel:
             torch.nn.init.kaiming_normal_(module.weight)  # torch's own start lets the signal of deep nets fade
         if isinstance(module, Modulator):  # fresh ones predict the same for every picture
             torch.nn.init.normal_(module.out.weight, 0, 0.2)
+        if isinstance(module, CoMatch) and module.whitening is not None:
+            torch.nn.init.normal_(module.whitening)
         if isinstance(module, ConditionalInstanceNorm):  # fresh ones hold the same γ and β for every style
             torch.nn.init.uniform_(module.weight, 0.5, 2)
             torch.nn.init.normal_(module.bias)

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from brushwork.core.architectures import build_network
+from brushwork.core.architectures.comatch import CoMatch
 from brushwork.core.errors import BrushworkError, ConfigError
 from brushwork.core.inference import Stylizer
 from brushwork.core.inference.engine import Engine, moments, rows, supports
@@ -36,6 +37,7 @@ NETWORKS = {
         "msg_net",
         {"width": 6, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2], "expansion": 1, "hidden": 7, "skip": True},
     ),
+    "comatch": ("comatch", {"encoder": FLOOR, "widths": [10, 6, 5, 4], "blocks": [1, 2, 0, 0], "hidden": 7}),
     "adain": ("adain", {"encoder": ENCODER}),
     "modulated": ("adain", {"encoder": FLOOR, "widths": [10, 6, 5, 4], "blocks": [1, 2, 0, 0], "hidden": 7}),
     "adain floor": ("adain", {"encoder": FLOOR}),
@@ -51,6 +53,8 @@ def build(name: str, dtype: torch.dtype = torch.float64) -> StyleModel:
         if parameter.ndim == 1 or name == "conditional":
             torch.nn.init.normal_(parameter, 0.3, 0.4)
     for module in network.modules():
+        if isinstance(module, CoMatch) and module.whitening is not None:
+            torch.nn.init.normal_(module.whitening)
         if isinstance(module, torch.nn.BatchNorm2d):
             module.get_buffer("running_mean").normal_()
             module.get_buffer("running_var").uniform_(0.5, 2)
@@ -72,7 +76,7 @@ def small_blocks(request, monkeypatch):
         monkeypatch.setattr(rows, "FEWEST_ROWS", 2)
 
 
-@pytest.mark.parametrize("name", ["instance", "tensorflow", "conditional", "msg_net", "adain", "modulated"])
+@pytest.mark.parametrize("name", ["instance", "tensorflow", "conditional", "msg_net", "adain", "modulated", "comatch"])
 def test_statistics_of_a_film_are_smoothed_as_in_the_plain_path(name):
     """The bright first frame lives on in how the darker ones are normalized."""
     model = build(name)

@@ -45,6 +45,7 @@ NETWORKS = {
     "adain": ("adain", {"encoder": ENCODER}),
     "adain floor": ("adain", {"encoder": FLOOR}),
     "modulated": ("adain", {"encoder": FLOOR, "widths": [6, 5, 4], "blocks": [1, 2, 0], "hidden": 7}),
+    "comatch": ("comatch", {"encoder": FLOOR, "widths": [6, 5, 4], "blocks": [1, 2, 0], "hidden": 7}),
 }
 
 
@@ -59,8 +60,10 @@ def model(request) -> StyleModel:
             torch.nn.init.normal_(parameter, 0.3, 0.4)
     if "modulator.out.weight" in dict(network.named_parameters()):
         torch.nn.init.normal_(network.modulator.out.weight, 0, 0.3)
+    if getattr(network, "comatch", None) is not None and network.comatch.whitening is not None:
+        torch.nn.init.normal_(network.comatch.whitening)
     last = network.decoder.get_submodule("conv1_1") if "adain" in request.param else getattr(network, "output", None)
-    if architecture in ("msg_net", "adain") and last is not None:
+    if architecture in ("msg_net", "adain", "comatch") and last is not None:
         torch.nn.init.normal_(last.weight, 0, 0.02 if architecture == "msg_net" else 0.1)
         torch.nn.init.constant_(last.bias, 0.5)
     styles = tuple(StyleInfo(str(i)) for i in range(hyperparameters.get("styles", 1)))

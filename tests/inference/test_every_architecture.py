@@ -15,6 +15,12 @@ TINY = {
     "conditional_transformer_net": {**TRANSFORMER, "styles": 2},
     "msg_net": {"width": 8, "blocks": 1},
     "adain": {"encoder": {"widths": [[4, 4], [6, 6], [8]], "padding": "reflect"}},
+    "comatch": {
+        "encoder": {"widths": [[4, 4], [6, 6], [8]], "padding": "reflect"},
+        "widths": [6, 5, 4],
+        "blocks": [1, 0, 1],
+        "hidden": 8,
+    },
     "microast": {"widths": [4, 8, 16]},
 }
 VARIANTS = {

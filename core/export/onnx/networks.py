@@ -12,7 +12,7 @@ from ...architectures import AdaINNet, MicroAST, ModulatedAdaINNet, MsgNet, Tran
 from ...architectures._layers import Upsample2d
 from ...architectures.transformer_net import ConvNorm
 from ...architectures.vgg import VGGFeatures
-from . import layers, modulated
+from . import comatch, layers, modulated
 from .graph import Graph
 
 Emit = Callable[[Graph, Any, str, Sequence[str]], str]
@@ -72,10 +72,7 @@ def msg_net_features(g: Graph, network: MsgNet, x: str) -> list[str]:
 def msg_net_style(g: Graph, network: MsgNet, picture: str) -> list[str]:
     """`MsgNet.encode_style`: the Gram matrix (1, C, C) by channels and positions; γ and β (1, 2n, 1, 1) if steered."""
     features = msg_net_features(g, network, picture)
-    flat = layers.flatten(g, features[-1])
-    gram = g.node("MatMul", flat, g.node("Transpose", flat, perm=[0, 2, 1]))
-    count = g.node("ReduceProd", g.node("Slice", g.node("Shape", flat), g.constant([1]), g.constant([3])), keepdims=1)
-    parts = [g.node("Div", gram, g.node("Cast", count, to=1))]
+    parts = [comatch.gram_matrix(g, features[-1])]
     if network.modulator is not None:
         statistics = [part for x in (picture, *features) for part in layers.mean_and_deviation(g, x)]
         parts.append(modulated.predicted(g, network.modulator, statistics))
@@ -87,12 +84,7 @@ def msg_net_forward(g: Graph, network: MsgNet, x: str, style: Sequence[str]) -> 
     gram, *steered = style
     x = layers.grow_to_multiple(g, x, network.stride) if network.stride > 1 else x
     features = msg_net_features(g, network, x)
-    x = features[-1]
-    if network.comatch.gain != 1:
-        gram = g.node("Mul", gram, g.constant([float(network.comatch.gain)]))
-    matrix = g.node("MatMul", g.weight(network.comatch.weight), gram)
-    matched = g.node("MatMul", g.node("Transpose", matrix, perm=[0, 2, 1]), layers.flatten(g, x))
-    x = g.node("Reshape", matched, g.node("Shape", x))
+    x = comatch.matched(g, network.comatch, features[-1], gram)
     norm: Norm = partial(layers.instance_norm, g)
     if network.modulator is not None:
         norm = modulated.SteeredNorm(g, steered[0], network.modulator.out.out_features // 2)
@@ -143,22 +135,26 @@ def vgg_features(g: Graph, network: VGGFeatures, x: str, wanted: Sequence[str]) 
 
 
 def adain_style(g: Graph, network: AdaINNet | ModulatedAdaINNet, picture: str) -> list[str]:
-    """`encode_style` of either decoder, with two more dimensions of 1."""
+    """`encode_style` of either decoder, with two more dimensions of 1; the Gram matrix without them."""
     if isinstance(network, ModulatedAdaINNet):
         features = vgg_features(g, network.encoder, picture, network.layers)
         parts = [part for layer in network.layers for part in layers.mean_and_deviation(g, features[layer])]
-        return [*parts[-2:], modulated.predicted(g, network.modulator, parts)]
+        target = parts[-2:] if network.comatch is None else [comatch.gram_matrix(g, features[network.layers[-1]])]
+        return [*target, modulated.predicted(g, network.modulator, parts)]
     (deep,) = vgg_features(g, network.encoder, picture, [network.layer]).values()
     return list(layers.mean_and_deviation(g, deep))
 
 
 def adain_forward(g: Graph, network: AdaINNet | ModulatedAdaINNet, x: str, style: Sequence[str]) -> str:
-    """`forward` at α = 1, for μ and σ (1, C, 1, 1), and γ and β of the modulated decoder."""
+    """`forward` at α = 1, for μ and σ (1, C, 1, 1) or a Gram matrix (1, C, C); γ and β of the modulated decoder."""
     if isinstance(network, ModulatedAdaINNet):
         x = layers.grow_to_multiple(g, x, network.stride)
         features = vgg_features(g, network.encoder, x, network.layers)
-        norm = modulated.SteeredNorm(g, style[2], network.modulator.out.out_features // 2)
-        return modulated.decode(g, network, _adain(g, features[network.layers[-1]], *style[:2]), features, norm)
+        *target, steered = style
+        norm = modulated.SteeredNorm(g, steered, network.modulator.out.out_features // 2)
+        deep, match = features[network.layers[-1]], network.comatch
+        deep = _adain(g, deep, *target) if match is None else comatch.matched(g, match, deep, *target)
+        return modulated.decode(g, network, deep, features, norm)
     if not network.config.encoder.ceil_pool:
         x = layers.grow_to_multiple(g, x, network.stride)
     (deep,) = vgg_features(g, network.encoder, x, [network.layer]).values()
@@ -233,6 +229,7 @@ FORWARD: dict[str, Emit] = {
     "transformer_net": transformer_net,
     "conditional_transformer_net": transformer_net,
     "msg_net": msg_net_forward,
+    "comatch": adain_forward,
     "adain": adain_forward,
     "microast": microast_forward,
 }
@@ -240,6 +237,7 @@ FORWARD: dict[str, Emit] = {
 
 ENCODE_STYLE: dict[str, Callable[..., list[str]]] = {
     "msg_net": msg_net_style,
+    "comatch": adain_style,
     "adain": adain_style,
     "microast": microast_style,
 }

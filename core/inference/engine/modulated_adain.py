@@ -1,8 +1,8 @@
-"""AdaIN with a modulated decoder as passes over rows: encode once, then one pass for each convolution of the decoder.
+"""The modulated decoder as passes over rows: encode once, then one pass for each of its convolutions.
 
 See core/architectures/modulated_adain.py. The photo's features of the upper scales enter the decoder again, so they are
 stored while memory allows; else those at full and half resolution are computed again wherever they are needed, an
-eighth of all multiplications.
+eighth of all multiplications. AdaIN is a scale and a shift of the stored deepest features, CoMatch a matrix.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
+from ...architectures._mixing import mix_codes
 from ...architectures.adain import ADAIN_EPS
 from ...architectures.modulated_adain import ModulatedAdaINNet, ModulatedBlock, Stage
 from .affine import Scaling, Steering, precise
+from .comatch import GramMatrix, comatch_matrices, matched_rows
 from .convolution import ColourConvolution, Convolution, UpsampleConvolution, chained
 from .convolution import Stage as Step
 from .encoder import Encoder, Tap, tap
@@ -49,7 +51,7 @@ class Encoded:
     """Of the deepest features."""
     deep: RowStore
     moments: list[Moments]
-    """Of the deepest features: of the whole photo, or of every region."""
+    """Of the deepest features: of the whole photo, or, for AdaIN, of every region."""
     skips: list[Source]
     """Features of the upper scales, to be normalized, deepest first."""
     own: Callable[[], tuple[Tensor, ...]]
@@ -134,11 +136,13 @@ class ModulatedAdaINProgram:
             places: Of the styles, and α.
         """
         if code is None:
-            raise TypeError("AdaIN needs the features of a style picture")
+            raise TypeError("the modulated decoder needs the features of a style picture")
         maps = None if places is None else places.maps(with_rest=True)
-        encoded = self._encode(photo, size, run, maps if code.regional else None)
-        codes = code.features if places is None else places.features  # (K, C) each
-        codes = [code.weights.to(part) @ part if places is None else part for part in codes]
+        regions = maps if code.regional and self.network.comatch is None else None
+        own_wanted = isinstance(code.alpha, Tensor) or code.alpha != 1
+        encoded = self._encode(photo, size, run, regions, own_wanted=own_wanted)
+        codes = code.features if places is None else places.features  # (K, …) each
+        codes = [mix_codes(code.weights, part) if places is None else part for part in codes]
         if isinstance(code.alpha, Tensor):  # one style more: the photo's own
             codes = [torch.cat((part.to(own), own)) for part, own in zip(codes, encoded.own(), strict=True)]
         elif code.alpha != 1:
@@ -146,10 +150,12 @@ class ModulatedAdaINProgram:
             codes = [torch.lerp(own.expand_as(part), part.to(own), code.alpha) for own, part in pairs]
         if maps is None:
             return self._decode(encoded, codes, run)
-        finish = partial(self._decode, encoded, codes, run)
+        finish = partial(self._decode, encoded, codes, run, maps=maps)
         return runs_by_place(finish, maps, regional=code.regional)
 
-    def _encode(self, photo: Callable[[], Rows], size: tuple[int, int], run: Run, regions: Maps | None) -> Encoded:
+    def _encode(
+        self, photo: Callable[[], Rows], size: tuple[int, int], run: Run, regions: Maps | None, *, own_wanted: bool
+    ) -> Encoded:
         """One pass over the photo: statistics of all scales, features of those that are kept."""
         sizes, (*upper, last) = self.encoder.sizes(*size), self.network.layers
         taps: dict[str, Tap] = {}
@@ -169,39 +175,48 @@ class ModulatedAdaINProgram:
         encoded = self.encoder.rows(photo, size, taps=taps)
         for moments in of_deep:
             encoded = tap(moments, None)(encoded)
+        gram = None if self.network.comatch is None or not own_wanted else GramMatrix()
+        if gram is not None:
+            encoded = gram.through(encoded)
         run.consume(encoded, sizes[last][0], None, deep)
         affines = {layer: OwnNorms().affine(Scaling(), measured[layer], size, self.dtype, None) for layer in upper}
         skips = [Source(rows[layer], affines[layer].write) for layer in reversed(upper)]
-        return Encoded(sizes[last], deep, of_deep, skips, partial(self._own_code, [*measured.values(), of_deep[0]]))
+        own_code = partial(self._own_code, [*measured.values(), of_deep[0]], gram)
+        return Encoded(sizes[last], deep, of_deep, skips, own_code)
 
-    def _own_code(self, measured: list[Moments]) -> tuple[Tensor, ...]:
+    def _own_code(self, measured: list[Moments], gram: GramMatrix | None) -> tuple[Tensor, ...]:
         statistics: list[Tensor] = []
         for moments in measured:
             statistics += [moments.mean[None], (moments.unbiased_variance[None] + ADAIN_EPS).sqrt()]
-        statistics = [part.to(self.network.modulator.mean.device) for part in statistics]
-        return statistics[-2], statistics[-1], self.network.modulator(torch.cat(statistics, 1))
+        device = self.network.modulator.mean.device
+        statistics = [part.to(device) for part in statistics]
+        scale_shift = self.network.modulator(torch.cat(statistics, 1))
+        if gram is not None:
+            return gram.value[None].to(device), scale_shift
+        return statistics[-2], statistics[-1], scale_shift
 
-    def _decode(self, encoded: Encoded, codes: list[Tensor], run: Run, norms: Norms | None = None) -> Rows:
+    def _decode(
+        self, encoded: Encoded, codes: list[Tensor], run: Run, norms: Norms | None = None, maps: Maps | None = None
+    ) -> Rows:
         """All passes but the last, which is made when the rows are asked for.
 
         Args:
             encoded: The photo.
-            codes: μ and σ (K, C) for its deepest features, γ and β (K, 2n) of all convolutions.
+            codes: μ and σ (K, C), or the Gram matrix (K, C, C), for its deepest features; γ and β (K, 2n) of all
+                convolutions.
             run: Stores, progress.
             norms: Of the run; None: of one style everywhere.
+            maps: Shares of the K styles; None: of one everywhere.
         """
         run = replace(run, norms=norms or OwnNorms())
-        mean, deviation = (precise(part) for part in codes[:2])
-        steering = Steering(codes[2])
+        *targets, scale_shift = codes
+        steering = Steering(scale_shift)
 
         def with_next(conv: Convolution) -> tuple[Convolution, Scaling]:
             """A convolution with the γ and β that are its own."""
             return conv, steering.next(conv.channels)
 
-        moments = encoded.moments[(run.norms.region or 0) % len(encoded.moments)] if run.norms.measures else None
-        transfer = Scaling(deviation, mean, ADAIN_EPS, correction=1)
-        affine = run.norms.affine(transfer, moments, encoded.size, self.dtype, None)
-        source, size = Source(partial(run.stored, encoded.deep), affine.write), encoded.size
+        source, size = self._matched(encoded, targets, run, maps), encoded.size
         for index, stage in enumerate(self.stages):
             conv, scaling = with_next(stage.conv)
             blocks = [[with_next(inner) for inner in block] for block in stage.blocks]
@@ -219,6 +234,21 @@ class ModulatedAdaINProgram:
                 trunk.residual(block, run, self.work, f"y{index}.")
             source = Source(partial(trunk.rows, run), copy)
         return self._painted(self.output.at(*size), source, run)
+
+    def _matched(self, encoded: Encoded, targets: list[Tensor], run: Run, maps: Maps | None) -> Source:
+        """The deepest features with the statistics of one style, or of K in their places."""
+        stored, comatch = partial(run.stored, encoded.deep), self.network.comatch
+        if comatch is not None:
+            matrices = comatch_matrices(comatch, targets[0], self.work)
+            region = run.norms.region
+            shares = None if maps is None or region is not None else maps.at(*encoded.size)
+            matrices = matrices[region or 0 :] if shares is None else matrices
+            return Source(lambda: matched_rows(stored(), matrices, shares), copy)
+        mean, deviation = (precise(part) for part in targets)
+        moments = encoded.moments[(run.norms.region or 0) % len(encoded.moments)] if run.norms.measures else None
+        transfer = Scaling(deviation, mean, ADAIN_EPS, correction=1)
+        affine = run.norms.affine(transfer, moments, encoded.size, self.dtype, None)
+        return Source(stored, affine.write)
 
     def _painted(self, step: Step, source: Source, run: Run) -> Rows:
         for block in run.meter.through(step.rows(source.rows(), source.write), step.out_height):

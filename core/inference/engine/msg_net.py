@@ -18,8 +18,11 @@ from torch import Tensor, nn
 
 from ...architectures import StyleCode, StyleNetwork
 from ...architectures._layers import Conv2d
-from ...architectures.msg_net import Bottleneck, CoMatch, MsgNet
+from ...architectures._mixing import mix_codes
+from ...architectures.comatch import CoMatch
+from ...architectures.msg_net import Bottleneck, MsgNet
 from .affine import Affine, Steering
+from .comatch import comatch_matrices, matched_rows
 from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution, chained
 from .maps import Maps
 from .moments import Moments
@@ -159,9 +162,10 @@ class MsgNetProgram:
             raise TypeError("MSG-Net needs the features of a style picture")
         weights = code.weights[0] if places is None else None
         grams, *steered = code.features if places is None else places.features
-        matrices = self._matrices(grams, weights)
         if weights is not None:
-            steered = [weights[None].to(part) @ part for part in steered]
+            grams, *steered = (mix_codes(weights[None], part) for part in (grams, *steered))
+        # the output's mean is many σ: not for half precision
+        matrices = comatch_matrices(self.comatch, grams, self.sum_dtype)
         if places is None:
             return self._decode(self._encode(photo, size, run), run, matrices, None, Steering(*steered))
         # in front of CoMatch nothing depends on the style but the statistics of regions
@@ -216,20 +220,11 @@ class MsgNetProgram:
     def _match(self, x: Features, run: Run, matrices: list[Tensor], maps: Maps | None) -> Features:
         """CoMatch: Ŷ = (W G(S))ᵀ F   (eq. 9), of one style or of all in their places."""
         size, region = (x.height, x.width), run.norms.region
+        shares = None if maps is None or region is not None else maps.at(*size)
+        matrices = matrices[region or 0 :] if shares is None else matrices
 
         def matched() -> Rows:
-            first = 0
-            for block in x.rows():
-                if maps is None or region is not None:
-                    yield F.conv2d(block, matrices[region or 0])
-                    continue
-                rows = block.shape[2]
-                shares = maps.at(*size)(first, rows).to(block.dtype)
-                first += rows
-                total = torch.zeros_like(block)
-                for k, matrix in enumerate(matrices):
-                    total.addcmul_(F.conv2d(block, matrix), shares[:, k].view(1, 1, rows, -1))
-                yield total
+            return matched_rows(x.rows(), matrices, shares)
 
         assert x.store is not None  # noqa: S101 - `_encode` stores
         # where other styles follow, the features are needed again
@@ -321,14 +316,6 @@ class MsgNetProgram:
         height, width = -(-x.height // prepared.stride), -(-x.width // prepared.stride)
         rows = prepared.shortcut.at(height, width).rows(rows, copy)
         return RowReader(_doubled(rows) if prepared.upsample else rows)
-
-    def _matrices(self, grams: Tensor, weights: Tensor | None) -> list[Tensor]:
-        """CoMatch as 1×1 convolutions (C, C, 1, 1): of every style (S, C, C), or of one mix of them."""
-        if weights is not None:
-            grams = torch.einsum("s,sij->ij", weights.to(grams.dtype), grams)[None]
-        matrices = self.comatch.matrix(grams).detach()
-        # the output's mean is many σ: not for half precision
-        return [matrix.to(self.sum_dtype)[:, :, None, None].contiguous() for matrix in matrices]
 
 
 def _subsampled(rows: Rows, stride: int) -> Rows:
