@@ -61,7 +61,7 @@ class AdaINStylize(io.ComfyNode):
     ) -> io.NodeOutput:
         """Paint."""
         if style_model.model.style_kind != "image":
-            raise wrong_model(style_model.model, "an any-style model: AdaIN, MicroAST, MSG-Net")
+            raise wrong_model(style_model.model, "an any-style model: AdaIN, MicroAST, CoMatch")
         painting = paint(
             style_model,
             image,

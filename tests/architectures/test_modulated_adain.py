@@ -1,6 +1,11 @@
-"""The modulated decoder: the style reaches every scale, mixes and masks are convex, α = 0 is the photo's own code."""
+"""The modulated decoder: the style reaches every scale, mixes and masks are convex, α = 0 is the photo's own code.
+
+With AdaIN and with CoMatch at the deepest features.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,9 +18,13 @@ ENCODER = VGGConfig(((4, 4), (6, 6), (8,)), "reflect")
 CONFIG = ModulatedAdaINConfig(ENCODER, widths=(6, 5, 4), blocks=(1, 1, 0), hidden=8, output_kernel=3)
 
 
-@pytest.fixture
-def net() -> ModulatedAdaINNet:
-    return ModulatedAdaINNet(CONFIG).double()
+@pytest.fixture(params=["adain", "comatch"])
+def net(request) -> ModulatedAdaINNet:
+    net = ModulatedAdaINNet(replace(CONFIG, match=request.param)).double()
+    if net.comatch is not None:  # what a fresh one computes is not what the formula says of any other
+        torch.nn.init.normal_(net.comatch.weight)
+        net.comatch.whiten(net.encode_style(picture(4, 3, 24, 24))[0].mean(0))
+    return net
 
 
 def picture(*shape: int) -> torch.Tensor:
@@ -37,10 +46,10 @@ def test_modulation_is_instance_normalization_with_the_next_scales():
 
 
 def test_every_gamma_and_beta_is_used_once(net):
-    mean, std, values = (part.detach() for part in net.encode_style(picture(1, 3, 24, 20)))
+    *target, values = (part.detach() for part in net.encode_style(picture(1, 3, 24, 20)))
     assert values.shape == (1, 2 * sum(stage.modulated for stage in net.stages))
     values.requires_grad_()
-    net(picture(1, 3, 16, 16), StyleCode(torch.ones(1, 1), (mean, std, values))).square().sum().backward()
+    net(picture(1, 3, 16, 16), StyleCode(torch.ones(1, 1), (*target, values))).square().sum().backward()
     # behind a dead ReLU there is no gradient, and the β of a residual block is a constant that the next norm removes
     scales, shifts = values.grad.abs().chunk(2, dim=1)
     assert (scales > 1e-9).double().mean() > 0.9
@@ -51,10 +60,10 @@ def test_shallow_statistics_reach_the_picture(net):
     """A style that differs at full resolution only: AdaIN at the deepest features could not see it."""
     photo, style = picture(1, 3, 16, 16), picture(1, 3, 16, 16)
     torch.nn.init.normal_(net.modulator.out.weight)
-    mean, std, values = net.encode_style(style)
-    _, _, other = net.encode_style(picture(1, 3, 16, 16) ** 3)
-    one = net(photo, StyleCode(torch.ones(1, 1), (mean, std, values)))
-    two = net(photo, StyleCode(torch.ones(1, 1), (mean, std, other)))
+    *target, values = net.encode_style(style)
+    *_, other = net.encode_style(picture(1, 3, 16, 16) ** 3)
+    one = net(photo, StyleCode(torch.ones(1, 1), (*target, values)))
+    two = net(photo, StyleCode(torch.ones(1, 1), (*target, other)))
     assert (one - two).abs().max() > 1e-3
 
 
@@ -70,7 +79,7 @@ def test_a_mask_of_one_style_everywhere_is_that_style(net):
 def test_weights_mix_the_codes(net):
     photo, styles = picture(1, 3, 24, 32), picture(2, 3, 24, 24)
     code = net.encode_style(styles)
-    mixed = tuple(0.3 * part[:1] + 0.7 * part[1:] for part in code)
+    mixed = tuple(0.3 * part[:1] + 0.7 * part[1:] for part in code)  # of CoMatch, Gram matrices
     expected = net(photo, StyleCode(torch.ones(1, 1), mixed))
     assert torch.allclose(net(photo, StyleCode(torch.tensor([[0.3, 0.7]], dtype=torch.float64), code)), expected)
 
@@ -106,6 +115,22 @@ def test_alpha_zero_is_the_photo_as_its_own_style(net):
     assert torch.allclose(out, torch.cat(own))
 
 
+def test_the_deepest_features_of_comatch_are_the_papers_product():
+    """Zhang & Dana 2017, eq. 9, position by position; the Gram matrix is of the encoder's deepest features."""
+    net = ModulatedAdaINNet(replace(CONFIG, match="comatch")).double()
+    torch.nn.init.normal_(net.comatch.weight)
+    torch.nn.init.normal_(net.comatch.whitening)
+    photo, style = picture(1, 3, 16, 24), picture(1, 3, 24, 20)
+    given = []
+    net.stages[0].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    net(photo, StyleCode(torch.ones(1, 1), net.encode_style(style)))
+    deep, of_style = (net.encoder(x, ["relu3_1"])["relu3_1"][0].flatten(1) for x in (photo, style))  # (C, positions)
+    gram = of_style @ of_style.T / of_style.numel()
+    weight = net.comatch.whitening @ net.comatch.weight @ net.comatch.whitening
+    for position, features in enumerate(deep.T):
+        assert torch.allclose(given[0][0].flatten(1)[:, position], features @ weight @ gram)
+
+
 @pytest.mark.parametrize("size", [(8, 8), (9, 15), (31, 40)])
 def test_output_covers_odd_sizes(net, size):
     code = StyleCode(torch.ones(1, 1), net.encode_style(picture(1, 3, 20, 20)))
@@ -116,12 +141,17 @@ def test_output_covers_odd_sizes(net, size):
 
 
 def test_stored_hyperparameters_build_the_same_network(net):
-    again = build_network("adain", CONFIG.to_dict())
+    again = build_network(net.config.match, net.config.to_dict())
     assert isinstance(again, ModulatedAdaINNet)
-    assert again.config == CONFIG
+    assert again.config == net.config
     again.load_state_dict(net.state_dict())
 
 
 def test_a_decoder_with_other_stages_than_the_encoder_is_refused():
     with pytest.raises(ConfigError, match="does not fit"):
         ModulatedAdaINConfig(ENCODER, widths=(6, 5), blocks=(1, 1))
+
+
+def test_an_unknown_way_of_matching_is_refused():
+    with pytest.raises(ConfigError, match="comatch"):
+        replace(CONFIG, match="gram")

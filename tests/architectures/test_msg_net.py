@@ -77,6 +77,31 @@ def test_gain_multiplies_the_gram_matrix():
     assert torch.allclose(louder(x, grams[:1], torch.ones(1, 1)), 6 * layer(x, grams[:1], torch.ones(1, 1)))
 
 
+def test_a_whitened_layer_begins_as_the_identity_on_average_and_is_the_same_product():
+    layer = CoMatch(6, whitened=True).double()
+    features = torch.randn(50, 6, 30, dtype=torch.float64) * torch.logspace(-1, 1, 6)[:, None]
+    grams = features @ features.transpose(1, 2) / features[0].numel()
+    mean = grams.mean(0)
+    layer.whiten(mean)
+    ridge = 0.1 * mean.diagonal().mean() * torch.eye(6, dtype=torch.float64)
+    assert torch.allclose(layer.product(torch.float64), torch.linalg.inv(mean + ridge))
+    assert torch.allclose(layer.matrix(grams).mean(0).T, torch.eye(6).double() - layer.product(torch.float64) @ ridge)
+    torch.nn.init.normal_(layer.weight)
+    x, weight = data()[1], layer.whitening @ layer.weight @ layer.whitening
+    out = layer(x, grams[:1], torch.ones(1, 1))
+    for i in range(2):
+        assert torch.allclose(out[i], comatch(weight, x[i], grams[0]))
+
+
+def test_every_photo_can_have_grams_of_its_own():
+    layer, x, grams = data()
+    own = torch.stack([grams[:2], grams[1:]])
+    for weights in (torch.tensor([[0.3, 0.7]]).double(), torch.rand(1, 2, 5, 7, dtype=torch.float64)):
+        out = layer(x, own, weights)
+        for i in range(2):
+            assert torch.allclose(out[i : i + 1], layer(x[i : i + 1], own[i], weights))
+
+
 def test_a_steered_network_with_gamma_1_and_beta_0_is_the_published_one():
     net = MsgNet(STEERED).double()
     plain = MsgNet(replace(STEERED, hidden=0)).double()

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from brushwork.core.architectures import ModulatedAdaINNet
+from brushwork.core.checkpoints import load_checkpoint
 from brushwork.trainers import any_style
+from brushwork.trainers.adain import AdaINTask
 from brushwork.trainers.any_style import StyledBatches
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.comatch import CoMatchTask
+from brushwork.trainers.methods import make_task
 from PIL import Image
 
 
@@ -69,6 +72,34 @@ def test_comatch_begins_by_changing_nothing_on_average(args: TrainArgs) -> None:
     grams = torch.cat([net.encode_style(task.batches.batch(step)[1])[0] for step in range(16)])
     matrices = net.comatch.matrix(grams)
     # along directions that hardly occur the ridge damps
-    energy = grams.mean(0) * net.comatch.gain
+    energy = grams.mean(0)
     kept = (energy @ matrices.mean(0).T).trace() / energy.trace()
     assert 0.9 < kept < 1.001
+
+
+def test_comatch_takes_over_everything_of_adain_but_its_own_layer(args: TrainArgs, tmp_path: Path) -> None:
+    earlier = AdaINTask(replace(args, method="adain", seed=5))
+    start = tmp_path / "adain.safetensors"
+    earlier.export(earlier.network.state_dict(), {}, start)
+    fresh = CoMatchTask(args).network.state_dict()
+    task = make_task(replace(args, start_from=start))
+    own, given = task.network.state_dict(), load_checkpoint(start).network.state_dict()
+    assert all(torch.equal(own[name], tensor) for name, tensor in given.items())
+    added = own.keys() - given.keys()
+    assert added == {"comatch.weight", "comatch.whitening"}
+    assert all(torch.allclose(own[name], fresh[name], rtol=0.02, atol=0.02) for name in added), "the same encoder"
+    back = AdaINTask(replace(args, method="adain"))
+    task.export(task.network.state_dict(), {}, start)
+    back.start_from(start)
+    assert torch.equal(back.network.state_dict()["stages.0.conv.weight"], given["stages.0.conv.weight"])
+
+
+def test_the_encoder_is_cut_and_frozen(args: TrainArgs) -> None:
+    for task in (CoMatchTask(args), AdaINTask(replace(args, method="adain"))):
+        assert [name for name, _ in task.network.named_parameters() if name.startswith("encoder.conv2")] == [
+            "encoder.conv2_1.weight",
+            "encoder.conv2_1.bias",
+        ]
+        trained = {name for name, parameter in task.network.named_parameters() if parameter.requires_grad}
+        assert not any(name.startswith("encoder.") for name in trained)
+        assert "stages.0.conv.weight" in trained

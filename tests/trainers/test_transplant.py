@@ -97,7 +97,8 @@ def test_widths_that_do_not_fit_are_refused():
         Transplant(ModulatedAdaINNet(replace(CONFIG, widths=(6, 9, 6, 4))), donor())
 
 
-def test_a_run_starts_from_a_cin_model(training_args: TrainArgs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["adain", "comatch"])
+def test_a_run_starts_from_a_cin_model(training_args: TrainArgs, tmp_path: Path, method: str) -> None:
     from brushwork.core.architectures.vgg import VGGFeatures
     from brushwork.core.checkpoints.encoder import save_encoder
 
@@ -110,7 +111,7 @@ def test_a_run_starts_from_a_cin_model(training_args: TrainArgs, tmp_path: Path)
     network = ConditionalTransformerNet(TransformerConfig(**config))
     spec = ModelSpec("conditional_transformer_net", config, styles=(StyleInfo("dots"), StyleInfo("identity")))
     start = save_checkpoint(StyleModel(network, spec), tmp_path / "cin.safetensors", dtype=None)
-    args = replace(training_args, method="adain", transfer_encoder=encoder, start_from=start)
+    args = replace(training_args, method=method, transfer_encoder=encoder, start_from=start)
     task = make_task(args)
     own = task.network.state_dict()["stages.1.blocks.0.conv1.weight"]
     assert torch.equal(own, load_checkpoint(start).network.state_dict()["blocks.0.layers.0.conv.weight"])
