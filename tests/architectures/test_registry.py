@@ -66,7 +66,8 @@ def test_round_trip(model, tmp_path):
 
 
 def test_hyperparameters_change_the_network():
-    for name, hyperparameters in TINY.items():
+    for name in TINY.keys() - {"comatch"}:  # whose decoder is made for an encoder
+        hyperparameters = TINY[name]
         small = sum(p.numel() for p in build_network(name, hyperparameters).parameters())
         default = sum(p.numel() for p in build_network(name, {}).parameters())
         assert small < default

@@ -17,7 +17,6 @@ WIDTH, REACH = 144, 56
 CONFIGS = {
     "conditional_transformer_net": {"encoder_widths": (4, 6, 8), "decoder_widths": (6, 4), "blocks": 1, "styles": 3},
     "adain": {"encoder": {"widths": ((8,), (8,), (12,))}},
-    "comatch": {"encoder": {"widths": ((8,), (8,), (12,))}, "widths": (6, 5, 4), "blocks": (0, 1, 0), "hidden": 8},
     "msg_net": {"width": 4, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 2},
     "microast": {"widths": (4, 4, 8)},
 }
