@@ -226,11 +226,14 @@ def random_model(architecture: str, names: tuple[str, ...], **hyperparameters: o
 def hosted(host):
     """Kind → a small random model as it travels on the wire."""
     wrap = importlib.import_module("brushwork.nodes._hosted_model").HostedModel
+    encoder = {"widths": ((4,), (6,), (8,)), "padding": "reflect"}
+    modulated = {"encoder": encoder, "widths": (6, 5, 4), "blocks": (0, 1, 0), "hidden": 8}
     return {
         "fixed": wrap(random_model("transformer_net", ("only",), **SMALL)),
         "conditional": wrap(random_model("conditional_transformer_net", ("a", "b", "7", IDENTITY), styles=4, **SMALL)),
         "image": wrap(random_model("microast", (), widths=(4, 4, 4))),
         "msg_net": wrap(random_model("msg_net", (), width=8, blocks=1, stem=8, down=4, up=(4, 4), expansion=2)),
+        "comatch": wrap(random_model("comatch", (), **modulated)),
     }
 
 

@@ -156,6 +156,8 @@ def test_models_of_another_kind_are_sent_to_their_node(stylize, node, hosted) ->
         node("comatch_stylize", "CoMatchStylize").execute(hosted["image"], photos(), pictures, **PLAIN)
     with pytest.raises(StyleError, match=r"CoMatch Stylize \(Brushwork\)"):
         node("cin_style_mix", "CINStyleMix").execute(hosted["msg_net"], photos(), {}, **PLAIN)
+    with pytest.raises(StyleError, match=r"CoMatch Stylize \(Brushwork\)"):
+        node("cin_style_mix", "CINStyleMix").execute(hosted["comatch"], photos(), {}, **PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,7 @@ def test_models_of_another_kind_are_sent_to_their_node(stylize, node, hosted) ->
         ("adain_stylize", "AdaINStylize", "image"),
         ("adain_stylize", "AdaINStylize", "msg_net"),
         ("comatch_stylize", "CoMatchStylize", "msg_net"),
+        ("comatch_stylize", "CoMatchStylize", "comatch"),
     ],
 )
 def test_pictures_as_styles_mix_by_weight(node, hosted, module: str, name: str, kind: str) -> None:

@@ -29,7 +29,7 @@ from .moments import Moments
 from .norms import Norms, OwnNorms
 from .passes import Run, Source
 from .places import Places, runs_by_place
-from .rows import RowReader, Rows, Write, copy
+from .rows import RowReader, Rows, Write, block_rows, copy
 from .store import RowStore
 from .trunk import Trunk
 
@@ -110,13 +110,18 @@ class ModulatedAdaINProgram:
     def working_bytes(self, height: int, width: int) -> int:
         """Bytes of windows and blocks beside the stores, where layers are computed again."""
         encoder, size = self.encoder.working_bytes(height, width), self.encoder.sizes(height, width)[self.encoder.last]
-        decoder = 0
+        # of CoMatch: the block in the dtype of the products, one product, their sum
+        decoder, matched = 0, 0 if self.network.comatch is None else 3 * self._block_bytes(size[1])
         for stage in self.stages:
             own, size = chained([stage.conv], size)
             inner = 0 if stage.skip is None else chained([stage.skip], size)[0]
             inner = max([inner, *(2 * chained(block, size)[0] for block in stage.blocks)])
             decoder = own + inner if stage.blocks else decoder + own + inner
-        return encoder + decoder + chained([self.output], size)[0]
+        return encoder + matched + decoder + chained([self.output], size)[0]
+
+    def _block_bytes(self, width: int) -> int:
+        channels = self.encoder.channels
+        return block_rows(width, channels, self.dtype.itemsize) * width * channels * self.work.itemsize
 
     def paint(
         self,
