@@ -69,7 +69,7 @@ def test_maps_and_palettes_belong_to_their_pictures(stylize, hosted) -> None:
 
 def test_light_beyond_white_stays(stylize) -> None:
     image = photos() * 4
-    assert stylize(image, encoding="linear").max() > 1.5
+    assert stylize(image, encoding="linear").max() > 1.2  # a random network; clamped to white it would be 1
     assert stylize(image).max() <= 1
     assert torch.equal(stylize(image, encoding="linear", strength=0.0), image)
 
