@@ -28,6 +28,12 @@ NETWORKS = {
     "conditional_transformer_net": {**TRANSFORMER, "styles": 2},
     "msg_net": {"width": 8, "blocks": 1},
     "adain": {"encoder": ENCODER},
+    "comatch": {
+        "encoder": {**ENCODER, "ceil_pool": False, "input_conv": False},
+        "widths": [6, 5, 4],
+        "blocks": [1, 1, 0],
+        "hidden": 7,
+    },
     "microast": {"widths": [4, 8, 16]},
 }
 MODES = [mode for mode in get_args(ColorMode) if mode != "none"]
