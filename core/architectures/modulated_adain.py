@@ -20,7 +20,7 @@ from ..losses.functional import calc_mean_std, gram_matrix
 from ._base import StyleCode, StyleKind, StyleNetwork
 from ._field import StyleField, codes_by_place
 from ._layers import Conv2d, instance_norm
-from ._mixing import need_style
+from ._mixing import mix_codes, need_style
 from ._modulation import Modulation, Modulator
 from .adain import ADAIN_EPS, AdaINConfig, adaptive_instance_normalization
 from .comatch import CoMatch
@@ -181,7 +181,7 @@ class ModulatedAdaINNet(StyleNetwork):
                 y = self._decode(y, features, Modulation(scale_shift, field))
             return y
         # a mix of codes is the code of a mix: AdaIN and CoMatch are linear in it
-        code = [torch.einsum("bs,s...->b...", style.weights.to(part), part) for part in style.features]
+        code = [mix_codes(style.weights, part) for part in style.features]
         if style.alpha != 1:
             code = [
                 torch.lerp(own, part.to(own), style.alpha) for own, part in zip(self._code(features), code, strict=True)
