@@ -170,7 +170,8 @@ class Painter:
         """
         if self.engine is None:
             return pictures * height * width * PLAIN_VALUES * self.dtype.itemsize
-        bound, sizes = self.bound, [self._stored(height, width, plan) for plan in IN_MEMORY]
+        working = self.working_bytes(height, width)
+        bound, sizes = self.bound, [working + self._stored(height, width, plan) for plan in IN_MEMORY]
         return next((size for size in sizes if size <= bound), sizes[-1])
 
     def working_bytes(self, height: int, width: int, code: StyleCode | None = None) -> int:
@@ -181,11 +182,10 @@ class Painter:
         # scale and shift of every pixel of a block are two more blocks
         return int(2 * blocks if maps else blocks) + maps + WORKING_BYTES
 
-    def _stored(self, height: int, width: int, plan: Plan, code: StyleCode | None = None) -> int:
-        """Bytes of a run in memory."""
+    def _stored(self, height: int, width: int, plan: Plan) -> int:
+        """Bytes of the stores of a run in memory, beside `working_bytes`."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
-        stored, _ = self.engine.program.stored_bytes(height, width, keep=plan.keep, half=plan.half)
-        return stored + self.working_bytes(height, width, code)
+        return self.engine.program.stored_bytes(height, width, keep=plan.keep, half=plan.half)[0]
 
     @property
     def plain(self) -> StyleModel:
@@ -216,14 +216,14 @@ class Painter:
         working = self.working_bytes(height, width, code)
         if self.max_memory is not None and working > bound:
             raise too_small_a_bound(height, width, working + beside, self.max_memory)
-        plans = [plan for plan in IN_MEMORY if self._stored(height, width, plan, code) <= bound]
+        plans = [plan for plan in IN_MEMORY if working + self._stored(height, width, plan) <= bound]
         _, spilled = engine.program.stored_bytes(height, width, keep=False)
         folder = scratch_folder()
         free = free_disk_bytes(folder) - beside_on_disk
         if spilled <= free:
             plans.append(Plan(keep=False, spill=folder))
         if not plans:
-            least = self._stored(height, width, IN_MEMORY[-1], code)
+            least = working + self._stored(height, width, IN_MEMORY[-1])
             raise BrushworkError(
                 f"A picture of {width}×{height} px does not fit into this machine.",
                 expected=f"{_gib(least)} of memory, or {_gib(spilled)} of free disk in {folder}",
