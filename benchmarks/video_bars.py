@@ -40,6 +40,7 @@ EDGE_PX = 8
 """Left out at the borders of pictures, which padding decides."""
 PHASES = ((0, 0), (1, 2), (2, 1), (3, 3))
 """Offsets of the crops, pixels down and right."""
+SOUND_HZ = 16000
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 
 
@@ -123,7 +124,9 @@ def flow(args: argparse.Namespace) -> None:
 
 
 def write_film(path: Path, args: argparse.Namespace) -> None:
+    """Frames to and fro, and a tone that rises, so that every packet of the sound differs."""
     import av
+    import numpy as np
 
     (width, height), frames = args.size, args.frames
     clip = scene(args)
@@ -131,11 +134,19 @@ def write_film(path: Path, args: argparse.Namespace) -> None:
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        tone = out.add_stream("aac", rate=SOUND_HZ, layout="mono")
         for index in range(frames):
             place = index % 22
             picture = period[place if place < 12 else 22 - place][0].movedim(0, -1).mul(255).byte().numpy()
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture.copy(), format="rgb24")))
+            first = index * SOUND_HZ // 25
+            seconds = np.arange(first, first + SOUND_HZ // 25) / SOUND_HZ
+            samples = (0.3 * np.sin(2 * np.pi * (300 + 20 * seconds) * seconds)).astype(np.float32)[None]
+            chunk = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            chunk.sample_rate, chunk.pts = SOUND_HZ, first
+            out.mux(tone.encode(chunk))
         out.mux(stream.encode(None))
+        out.mux(tone.encode(None))
 
 
 def command(source: Path, target: Path, args: argparse.Namespace) -> subprocess.Popen:
@@ -176,6 +187,14 @@ def kill(args: argparse.Namespace) -> None:
         with av.open(str(path)) as media:
             return [torch.from_numpy(frame.to_ndarray(format="rgb24")) for frame in media.decode(video=0)]
 
+    def sound(path: Path) -> tuple[list, torch.Tensor]:
+        """Packets with their times, and what is heard."""
+        with av.open(str(path)) as media:
+            packets = [(float(p.pts * p.time_base), bytes(p)) for p in media.demux(audio=0) if p.dts is not None]
+        with av.open(str(path)) as media:
+            heard = [torch.from_numpy(frame.to_ndarray()) for frame in media.decode(audio=0)]
+        return packets, torch.cat(heard, 1)
+
     with tempfile.TemporaryDirectory() as folder:
         source, whole, target = (Path(folder) / name for name in ("in.mp4", "whole.mp4", "out.mp4"))
         write_film(source, args)
@@ -190,6 +209,10 @@ def kill(args: argparse.Namespace) -> None:
         a, b = decoded(whole), decoded(target)
         same = len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
         print(f"killed before the end: {not finished}; {len(a)} frames, identical: {same}")
+        (source_packets, source_heard), (packets, heard), (again, heard_again) = map(sound, (source, whole, target))
+        same = packets == again and torch.equal(heard, heard_again)
+        kept = [data for _, data in source_packets] == [data for _, data in again] and torch.equal(source_heard, heard)
+        print(f"  sound: {len(again)} packets, identical: {same}, as in the source: {kept}")
 
 
 def size(text: str) -> tuple[int, int]:
@@ -209,7 +232,7 @@ if __name__ == "__main__":
     parser.add_argument("--pan", type=float, nargs=2, default=(2.3, 0.7), help="pixels a frame, right and down")
     parser.add_argument("--zoom", type=float, default=1.003, help="factor a frame")
     parser.add_argument("--turn", type=float, default=0.15, help="degrees a frame")
-    parser.add_argument("--blend", type=float, default=0.9)
+    parser.add_argument("--blend", type=float, default=TemporalOptions().blend)
     parser.add_argument("--smooth", type=float, default=0.8)
     parser.add_argument("--ruler", type=Path)
     parser.add_argument("--painting", type=Path)

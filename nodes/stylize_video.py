@@ -39,7 +39,7 @@ class StylizeVideo(io.ComfyNode):
                 _types.strength_input(),
                 io.Float.Input(
                     "blend",
-                    default=0.9,
+                    default=0.85,
                     min=0.0,
                     max=0.95,
                     step=0.05,

@@ -16,7 +16,7 @@ device is no CPU."""
 class TemporalOptions:
     """What the frames of a video know of each other. With `blend` and `smooth` at 0 nothing: each is a photo."""
 
-    blend: float = 0.9
+    blend: float = 0.85
     """Share of the picture that keeps its paint, moved along, from one frame to the next, where that can be trusted;
     0..0.95. 0: no optical flow at all."""
     smooth: float = 0.8
