@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..core.reconstruction import Painted
 
 EXAMPLES = """examples:
-  brushwork reconstruct photo.jpg --layer relu3_3 --as feature -o kept.png
+  brushwork reconstruct photo.jpg --layer relu3_3 --as feature
   brushwork reconstruct painting.jpg --layer relu1_1 relu2_1 relu3_1 --as style -o texture.png
   brushwork reconstruct photo.jpg --layer relu1_2 relu2_2 relu3_3 relu4_2 --each -o layers.png    (a labelled sheet)
   brushwork reconstruct --photo photo.jpg --style painting.jpg --content 0.7 -o best.png          (Gatys)
@@ -35,7 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("picture", nargs="?", type=Path, metavar="PICTURE", help="the picture whose layers are asked")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.png")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="OUT.png", help="default: here, as PICTURE-LAYERS-feature.png or the like"
+    )
     parser.add_argument(
         "--layer", nargs="+", default=["relu3_3"], metavar="LAYER", help="all must agree; default relu3_3"
     )
@@ -79,7 +81,6 @@ def run(args: argparse.Namespace) -> int:
     from ..core.pictures import check_writable
     from ._training import find_encoders
 
-    check_writable(args.out)
     if (args.photo is None) != (args.style is None) or (args.picture is None) == (args.photo is None):
         raise ConfigError(
             "It is not clear what is to be reconstructed.",
@@ -87,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
             got=f"PICTURE {args.picture}, --photo {args.photo}, --style {args.style}",
             do="Name a picture for its layers, or a photo and a painting for the best that can be had of the two.",
         )
+    args.out = args.out or Path(_name(args))
+    check_writable(args.out)
     encoder = EncoderStack([load_encoder(path) for path in find_encoders(args.encoder)]).to(resolve_device(args.device))
     if args.photo is not None:
         _best(args, encoder)
@@ -97,6 +100,13 @@ def run(args: argparse.Namespace) -> int:
         _write(args.out, painted.image)
         print(f"{args.out}  {args.kept} {painted.history[0][args.kept]:.3f} → {painted.history[-1][args.kept]:.4f}")
     return 0
+
+
+def _name(args: argparse.Namespace) -> str:
+    """Of the result, where the user gives none."""
+    if args.photo is not None:
+        return f"{args.photo.stem}-as-{args.style.stem}.png"
+    return f"{args.picture.stem}-{'each-' if args.each else ''}{'-'.join(args.layer)}-{args.kept}.png"
 
 
 def _layers(args: argparse.Namespace, encoder: EncoderStack, layers: tuple[str, ...], keep: Path | None) -> Painted:

@@ -37,7 +37,11 @@ def test_a_file_is_painted_and_its_address_printed(model, tmp_path, capsys):
     with av.open(str(film)) as media:
         times = [(frame.time, frame.width, frame.height) for frame in media.decode(video=0)]
     assert times == [(pytest.approx(0.1 * index), 64, 48) for index in range(3)]
+    capsys.readouterr()
     assert main(["live", str(tmp_path / "none.mp4"), "--model", str(model), "--port", "0"]) == 2
+    message = capsys.readouterr().err
+    assert "There is no video" in message
+    assert "camera must be plugged in" in message
 
 
 def test_what_was_recorded_until_an_interrupt_is_kept(tmp_path):

@@ -74,6 +74,19 @@ def test_reconstruct_a_layer(tmp_path, capsys):
     assert size_of(out)[0] > 3 * 32
 
 
+def test_results_without_a_name_lie_here_and_are_told_apart(tmp_path, monkeypatch, capsys):
+    picture, style = save(tmp_path / "in" / "cat.jpg", 1), save(tmp_path / "in" / "wave.jpg", 2)
+    monkeypatch.chdir(tmp_path)
+    rest = ["--steps", "1", "--encoder", ENCODER]
+    for options in ([], ["--as", "style"], ["--layer", "relu1_1", "relu2_1"], ["--each"]):
+        assert main(["reconstruct", str(picture), *options, *rest]) == 0
+    assert main(["reconstruct", "--photo", str(picture), "--style", str(style), *rest]) == 0
+    names = ["cat-relu3_3-feature", "cat-relu3_3-style", "cat-relu1_1-relu2_1-feature", "cat-each-relu3_3-feature"]
+    expected = [f"{name}.png" for name in [*names, "cat-as-wave"]]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(expected)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == expected
+
+
 def test_reconstruct_the_best_painting(tmp_path, capsys):
     photo, style = save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2)
     command = ["reconstruct", "--photo", str(photo), "--style", str(style), "-o", str(tmp_path / "out.png")]
