@@ -139,5 +139,6 @@ def _choices(args: argparse.Namespace, painter: FilmPainter, mask: Tensor | None
     said = {name: str(value) for name, value in vars(args).items() if name not in ("run", "command", "out", "input")}
     stylizer = painter.video.stylizer
     pictures = [mask, painter.controls.strength_map, painter.controls.palette]
-    seen = fingerprint([stylizer.model.network.state_dict(), painter.style, *pictures])
+    model = stylizer.model
+    seen = fingerprint([model.network.state_dict(), model.spec.margin_px, painter.style, *pictures])
     return json.dumps([said, clock, seen, str(stylizer.device), str(stylizer.dtype)], sort_keys=True)

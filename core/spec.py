@@ -7,10 +7,16 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from .errors import ConfigError
+from .margin import Margin
 from .normalization import InputNormalization
 
 IDENTITY = "identity"
 """Name of the style that paints the photo itself; strength is a mix towards it."""
+
+
+MARGIN_STEP_PX, MOST_MARGIN_PX = 16, 96
+"""A margin is a multiple of every stride, so that their grid stays in phase; no network here sees beyond 96 px."""
 
 
 def answers_to(style: str, name: str) -> bool:
@@ -47,6 +53,9 @@ class ModelSpec:
     """Keyword arguments of that architecture's configuration, JSON-ready."""
     normalization: InputNormalization = InputNormalization()
     styles: tuple[StyleInfo, ...] = ()
+    margin_px: int = 0
+    """Pixels that the photo is mirrored outwards before the network, and that are cut off the painting: 0 to 96, a
+    multiple of 16. 0 paints as reference implementations do."""
     title: str = ""
     license: str = "unknown"
     attribution: str = ""
@@ -54,8 +63,21 @@ class ModelSpec:
     """Where the weights come from: source format, file, hash, command, losses."""
 
     def __post_init__(self) -> None:
+        px = self.margin_px
+        if type(px) is not int or not 0 <= px <= MOST_MARGIN_PX or px % MARGIN_STEP_PX:
+            raise ConfigError(
+                "The margin of the model is out of range.",
+                expected=f"`margin_px` of 0 to {MOST_MARGIN_PX}, a multiple of {MARGIN_STEP_PX}",
+                got=repr(px),
+                do="Choose 0 for none, or 32.",
+            )
         object.__setattr__(self, "hyperparameters", MappingProxyType(dict(self.hyperparameters)))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    @property
+    def margin(self) -> Margin:
+        """`margin_px` along both axes."""
+        return self.margin_px, self.margin_px
 
     @property
     def style_names(self) -> tuple[str, ...]:

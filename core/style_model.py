@@ -12,6 +12,7 @@ from .architectures import ARCHITECTURES, StyleCode, StyleKind, StyleNetwork
 from .architectures._statistics import painting_pass
 from .errors import StyleError
 from .images import check_image, pad_to_side
+from .margin import Margin, mirrored, within
 from .masks import check_mask, convex, resize_mask
 from .spec import ModelSpec
 
@@ -106,23 +107,31 @@ class StyleModel:
         return StyleCode(self._weights(layers).to(self.device), features)
 
     @torch.inference_mode()
-    def paint(self, content: Tensor, code: StyleCode | None) -> Tensor:
-        """Run the network on a checked image (B, 3, H, W) → (B, 3, H, W), clamped, same dtype and device."""
-        return shown(self.run(content, code), content)
+    def paint(self, content: Tensor, code: StyleCode | None, margin: Margin | None = None) -> Tensor:
+        """Run the network on a checked image (B, 3, H, W) → (B, 3, H, W), clamped, same dtype and device.
+
+        Args:
+            content: 0..1.
+            code: From `encode`.
+            margin: Beyond the borders; None: the model's own.
+        """
+        return shown(self.run(content, code, margin), content)
 
     @torch.inference_mode()
-    def run(self, content: Tensor, code: StyleCode | None) -> Tensor:
+    def run(self, content: Tensor, code: StyleCode | None, margin: Margin | None = None) -> Tensor:
         """The same as the network leaves it: float32 or better, not clamped; NaN where half precision overflowed."""
         height, width = content.shape[-2:]
-        padded = pad_to_side(content, self.network.min_side)
+        around = self.spec.margin if margin is None else margin
+
+        def laid_out(image: Tensor) -> Tensor:
+            return pad_to_side(mirrored(image, around), self.network.min_side)
+
         if code is not None and code.weights.ndim == 4:
-            masks = resize_mask(code.weights.float(), height, width)
-            code = replace(code, weights=pad_to_side(masks, self.network.min_side))
+            code = replace(code, weights=laid_out(resize_mask(code.weights.float(), height, width)))
         if code is not None and isinstance(code.alpha, Tensor):
-            alpha = resize_mask(code.alpha.float(), height, width)
-            code = replace(code, alpha=pad_to_side(alpha, self.network.min_side))
+            code = replace(code, alpha=laid_out(resize_mask(code.alpha.float(), height, width)))
         with painting_pass():
-            out = self.network(self._to_inside(padded), code)[..., :height, :width]
+            out = within(self.network(self._to_inside(laid_out(content)), code), around, height, width)
         return self.spec.normalization.decode(out.to(content.device, torch.promote_types(out.dtype, torch.float32)))
 
     def style_index(self, style: str | int | Tensor) -> int:

@@ -80,7 +80,7 @@ def run(
             bar.show(number, total, painting[0])
 
     settings = {
-        "model": repr(selection_key(list(hosted.model.network.state_dict().values()))),
+        "model": repr(selection_key([*hosted.model.network.state_dict().values(), hosted.model.spec.margin_px])),
         "style": repr(selection_key(selection)),
         "strength": strength,
         "preserve_color": preserve_color,

@@ -47,7 +47,7 @@ class Inspection:
     dtype: str
     """The commonest of the tensors."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Title, licence, attribution, provenance and training records; for foreign files what stands beside."""
+    """Title, licence, attribution, margin, provenance and training records; for foreign files what stands beside."""
     warnings: tuple[str, ...] = ()
     explanation: str = ""
     """Why it cannot be loaded; empty where it can."""
@@ -123,7 +123,7 @@ def _spec_facts(spec: ModelSpec | None, beside: Mapping[str, Any] | None = None)
     if spec.license == "unknown":
         warnings.append("The licence of the weights is unknown.")
     metadata: dict[str, Any] = {"license": spec.license, **(beside or {})}
-    for name in ("title", "attribution", "provenance"):
+    for name in ("title", "attribution", "margin_px", "provenance"):
         if getattr(spec, name):
             value = getattr(spec, name)
             metadata[name] = dict(value) if isinstance(value, Mapping) else value

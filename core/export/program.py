@@ -34,16 +34,17 @@ class ExportModule(nn.Module):
     def forward(self, photo: Tensor, *style: Tensor) -> Tensor:
         """Paint; nothing depends on the sizes of the example."""
         height, width = photo.shape[-2:]
-        normalization, side = self.plan.model.spec.normalization, self.network.min_side
+        spec, side = self.plan.model.spec, self.network.min_side
         if self.plan.style_input == "picture":
             style = (_grown(style[0], side),)
-        inside = normalization.encode(_grown(photo, side))
+        around = _mirrored(photo, spec.margin_px) if spec.margin_px else photo
+        inside = spec.normalization.encode(_grown(around, side))
         painting = self.network(inside, self.plan.code(style))
         # by index: a slice would make a rule of "the network gives no fewer rows than there are in the photo"
-        rows = torch.arange(height, device=photo.device)
-        columns = torch.arange(width, device=photo.device)
+        rows = torch.arange(height, device=photo.device) + spec.margin_px
+        columns = torch.arange(width, device=photo.device) + spec.margin_px
         painting = painting.index_select(-2, rows).index_select(-1, columns)
-        return normalization.decode(painting).clamp(0, 1)
+        return spec.normalization.decode(painting).clamp(0, 1)
 
 
 class EncoderModule(nn.Module):
@@ -79,6 +80,30 @@ def _grown_to_side(image: Tensor, side_px: int) -> Tensor:
 _grown_in_script = torch.jit.script_if_tracing(_grown_to_side)
 
 
+def _mirrored(image: Tensor, pixels: int) -> Tensor:
+    """`margin.mirrored` without a branch on the size."""
+    if torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return _mirrored_in_script(image, pixels)
+    for axis in (2, 3):
+        length = image.shape[axis]
+        period = torch.sym_max(1, 2 * (length - 1))
+        place = torch.arange(-pixels, length + pixels, device=image.device).remainder(period)
+        image = image.index_select(axis, torch.minimum(place, -place + period))
+    return image
+
+
+def _mirrored_outwards(image: Tensor, pixels: int) -> Tensor:
+    for axis in (2, 3):
+        length = image.shape[axis]
+        period = max(1, 2 * (length - 1))
+        place = torch.arange(-pixels, length + pixels, device=image.device).remainder(period)
+        image = image.index_select(axis, torch.minimum(place, period - place))
+    return image
+
+
+_mirrored_in_script = torch.jit.script_if_tracing(_mirrored_outwards)
+
+
 def examples(plan: ExportPlan) -> tuple[Tensor, ...]:
     """Inputs for tracing."""
     photo = torch.rand(EXAMPLE)
@@ -112,7 +137,7 @@ def _names_for_torchscript(module: nn.Module) -> Iterator[None]:
 
     ComfyUI calls a pack by the path of its folder: `/…/custom_nodes/comfyui-brushwork.core.export`.
     """
-    named = {_grown_to_side, *(type(part) for part in module.modules())}
+    named = {_grown_to_side, _mirrored_outwards, *(type(part) for part in module.modules())}
     before = {kind: kind.__module__ for kind in named if not _is_identifier(kind.__module__)}
     for kind in before:
         kind.__module__ = "brushwork." + kind.__module__.rpartition("/")[2].partition(".")[2]

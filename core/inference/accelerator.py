@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..architectures import StyleCode
 from ..architectures._statistics import hook_wanted
+from ..margin import Margin
 from ..style_model import StyleModel, shown
 from .device import model_on
 from .engine import Engine, supports
@@ -40,25 +41,38 @@ class Accelerator:
         self._original, self._device = model, device
         self._engine: Engine | None = None
 
-    def paint(self, photo: Tensor, code: StyleCode | None, progress: Callable[[float], None] | None = None) -> Tensor:
+    def paint(
+        self,
+        photo: Tensor,
+        code: StyleCode | None,
+        progress: Callable[[float], None] | None = None,
+        margin: Margin | None = None,
+    ) -> Tensor:
         """`StyleModel.paint`.
 
         Args:
             photo: (B, 3, H, W), 0..1, float32 or better, on the device.
             code: From `StyleModel.encode`.
             progress: Called with the share of the work that is done, 0..1, while strips are painted.
+            margin: Beyond the borders; None: the model's own.
         """
         try:
-            return self._paint(photo, code, progress)
+            return self._paint(photo, code, progress, margin)
         except HalfPrecisionOverflowError:
             LOG.warning("float16 overflows in this network: it paints in float32 from here on, in twice the time")
         self.dtype, self._engine = torch.float32, None
         self.model = model_on(self._original, self._device, self.dtype)
-        return self._paint(photo, code, progress)
+        return self._paint(photo, code, progress, margin)
 
-    def _paint(self, photo: Tensor, code: StyleCode | None, progress: Callable[[float], None] | None) -> Tensor:
+    def _paint(
+        self,
+        photo: Tensor,
+        code: StyleCode | None,
+        progress: Callable[[float], None] | None,
+        margin: Margin | None,
+    ) -> Tensor:
         try:
-            return self._whole(photo, code)
+            return self._whole(photo, code, margin)
         except RuntimeError as error:
             if not is_out_of_memory(error) or hook_wanted() or not supports(self._original):
                 raise
@@ -69,10 +83,10 @@ class Accelerator:
             self._engine = Engine(
                 model_on(self._original, self._device, torch.float32 if half else self.dtype), self.dtype
             )
-        return self._engine.paint(photo, code, keep=False, progress=progress)
+        return self._engine.paint(photo, code, keep=False, progress=progress, margin=margin)
 
-    def _whole(self, photo: Tensor, code: StyleCode | None) -> Tensor:
-        painted = self.model.run(photo, code)
+    def _whole(self, photo: Tensor, code: StyleCode | None, margin: Margin | None) -> Tensor:
+        painted = self.model.run(photo, code, margin)
         if self.dtype == torch.float16 and not bool(torch.isfinite(painted).all()):
             raise HalfPrecisionOverflowError
         return shown(painted, photo)

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..architectures import StyleCode
 from ..architectures._statistics import hook_wanted
 from ..errors import BrushworkError, ImageError
+from ..margin import Margin
 from ..style_model import StyleModel
 from .accelerator import Accelerator
 from .device import model_on
@@ -78,13 +79,20 @@ class Painter:
             self.model = self.elsewhere.model
         self._original, self._plain = model, None if self.engine is not None and half else self.model
 
-    def paint(self, photo: Tensor, code: StyleCode | None, progress: Callable[[float], None] | None = None) -> Tensor:
+    def paint(
+        self,
+        photo: Tensor,
+        code: StyleCode | None,
+        progress: Callable[[float], None] | None = None,
+        margin: Margin | None = None,
+    ) -> Tensor:
         """`StyleModel.paint` by the best path.
 
         Args:
             photo: (B, 3, H, W), 0..1, float32 or better, on the model's device.
             code: From `self.model.encode`.
             progress: Called with the share of the work that is done, 0..1; what it raises ends the run.
+            margin: Beyond the borders, at most the model's own; None: that.
 
         Raises:
             BrushworkError: The picture fits neither in memory nor on the disk.
@@ -92,11 +100,13 @@ class Painter:
         engine = self.engine
         code = None if code is None else code.without_uniform_masks()
         if self.elsewhere is not None:
-            return self.elsewhere.paint(photo, code, progress)
+            return self.elsewhere.paint(photo, code, progress, margin)
         assert engine is not None  # noqa: S101 - one of the two paints
         return self._first_that_fits(
             self.plans(*photo.shape[-2:], code=code),
-            lambda plan: engine.paint(photo, code, keep=plan.keep, half=plan.half, spill=plan.spill, progress=progress),
+            lambda plan: engine.paint(
+                photo, code, keep=plan.keep, half=plan.half, spill=plan.spill, progress=progress, margin=margin
+            ),
         )
 
     @torch.no_grad()
@@ -128,12 +138,7 @@ class Painter:
             return next(rows), rows
 
         top, rest = self._first_that_fits(plans, begin)
-        first = 0
-        for block in itertools.chain((top,), rest):
-            height = min(block.shape[2], photo.height - first)
-            if height > 0:
-                yield block[:, :, :height, : photo.width]
-            first += height
+        yield from itertools.chain((top,), rest)
         engine.workspace.trim()
 
     @property
@@ -169,7 +174,8 @@ class Painter:
             pictures: Painted at once, on the plain path.
         """
         if self.engine is None:
-            return pictures * height * width * PLAIN_VALUES * self.dtype.itemsize
+            down, right = self.model.spec.margin
+            return pictures * (height + 2 * down) * (width + 2 * right) * PLAIN_VALUES * self.dtype.itemsize
         working = self.working_bytes(height, width)
         bound, sizes = self.bound, [working + self._stored(height, width, plan) for plan in IN_MEMORY]
         return next((size for size in sizes if size <= bound), sizes[-1])
@@ -177,14 +183,16 @@ class Painter:
     def working_bytes(self, height: int, width: int, code: StyleCode | None = None) -> int:
         """Bytes of a run by rows in the smallest way: what no file can take."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
+        height, width = self.engine.covering(height, width)
         maps = map_bytes(code, height, width)
-        blocks = HOLES * self.engine.program.working_bytes(*self.engine.covering(height, width))
+        blocks = HOLES * self.engine.program.working_bytes(height, width)
         # scale and shift of every pixel of a block are two more blocks
         return int(2 * blocks if maps else blocks) + maps + WORKING_BYTES
 
     def _stored(self, height: int, width: int, plan: Plan) -> int:
         """Bytes of the stores of a run in memory, beside `working_bytes`."""
         assert self.engine is not None  # noqa: S101 - asked of the engine only
+        height, width = self.engine.covering(height, width)
         return self.engine.program.stored_bytes(height, width, keep=plan.keep, half=plan.half)[0]
 
     @property
@@ -217,7 +225,7 @@ class Painter:
         if self.max_memory is not None and working > bound:
             raise too_small_a_bound(height, width, working + beside, self.max_memory)
         plans = [plan for plan in IN_MEMORY if working + self._stored(height, width, plan) <= bound]
-        _, spilled = engine.program.stored_bytes(height, width, keep=False)
+        _, spilled = engine.program.stored_bytes(*engine.covering(height, width), keep=False)
         folder = scratch_folder()
         free = free_disk_bytes(folder) - beside_on_disk
         if spilled <= free:

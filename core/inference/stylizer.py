@@ -26,7 +26,7 @@ from .strength import Strength, blend, check_strength, give_exposure, has_inner_
 from .stroke import octaves, paint_at_stroke_size, relative_stroke
 from .stroke_styles import with_stroke_size
 from .style_cache import StyleCache
-from .wrap import axes_of
+from .wrap import axes_of, bordered
 
 ProgressFn = Callable[[int, int], None]
 """Called with (pictures done, pictures in all) after every picture. What it raises ends the run."""
@@ -191,13 +191,15 @@ class Stylizer:
         mode, palette = color
         wanted = photo if palette is None else palette.to(photo)
         bands = {controls.coarse_strength, controls.fine_strength} - {0.0}
+        around = self.model.spec.margin
+        down, right = (pixels * ends for pixels, ends in zip(around, bordered(controls.wrap), strict=True))
         runs, done = len(bands) * (len(octaves(stroke)) if stroke > 1 else 1), 0
 
         def run(picture: Tensor, style: StyleCode | None) -> Tensor:
             """The network, here and nowhere else."""
             nonlocal done
             tell = None if on_strip is None else _share_of(on_strip, slice(done, done + 1), runs)
-            painting = self.painter.paint(picture, style, tell)
+            painting = self.painter.paint(picture, style, tell, (down, right))
             done += 1
             return painting
 

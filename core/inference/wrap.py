@@ -47,6 +47,15 @@ def axes_of(wrap: Wrap) -> tuple[bool, bool]:
     return wrap in ("x", "both", "panorama"), wrap in ("y", "both")
 
 
+def bordered(wrap: Wrap) -> tuple[bool, bool]:
+    """Whether a picture ends at its borders above and below, and at those left and right.
+
+    The canvas of a panorama ends where nothing of it is seen.
+    """
+    along_x, along_y = axes_of(wrap)
+    return not along_y and wrap != "panorama", not along_x
+
+
 class Frame(ABC):
     """The way from a picture to one with what lies beyond its borders, and back."""
 

@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_painted_by_strips(monkeypatch):
     model, photo, seen = model_of(), torch.rand(2, 3, 40, 48), []
     expected = model(photo)
 
-    def full(self, content, code):
+    def full(self, content, code, margin):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     monkeypatch.setattr(StyleModel, "run", full)
@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_painted_by_strips(monkeypatch):
 
 
 def test_other_errors_are_not_taken_for_a_full_memory(monkeypatch):
-    def broken(self, content, code):
+    def broken(self, content, code, margin):
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(StyleModel, "run", broken)

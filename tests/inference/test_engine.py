@@ -260,11 +260,11 @@ def test_a_run_that_does_not_fit_is_tried_in_a_smaller_way(monkeypatch):
     painter = Painter(build("instance", torch.float32), torch.device("cpu"), torch.float32)
     real, tried = painter.engine.paint, []
 
-    def paint(photo, code, *, keep, half, spill, progress):
-        tried.append((keep, half))
+    def paint(photo, code, *, keep, **options):
+        tried.append((keep, options["half"]))
         if keep:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
-        return real(photo, code, keep=keep, half=half, spill=spill, progress=progress)
+        return real(photo, code, keep=keep, **options)
 
     monkeypatch.setattr(painter.engine, "paint", paint)
     photo = torch.rand(1, 3, 40, 40)

@@ -170,7 +170,7 @@ def test_rows_of_maps_are_those_of_whole_maps(photo, masks, monkeypatch):
     given = soft_masks(3, *(masks or photo))
     picture = tuple(-(-side // 8) * 8 for side in photo)
     resized = resize_mask(given, *photo)
-    maps = Maps(given[0], None, photo, picture, torch.float64)
+    maps = Maps(given[0], None, photo, (0, 0), picture, torch.float64)
     for scale in (1, 2, 4, 8):
         size = (picture[0] // scale, picture[1] // scale)
         whole = style_maps(resized, size, dtype=torch.float64)[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ...architectures._layers import BatchNorm, ConditionalInstanceNorm, Conv2d, InstanceNorm, Upsample2d
+from ...margin import Margin
 from ...normalization import InputNormalization
 from .graph import Graph
 
@@ -101,9 +103,10 @@ def size_of(g: Graph, x: str) -> str:
     return g.node("Slice", g.node("Shape", x), g.constant([HEIGHT]), g.constant([WIDTH + 1]))
 
 
-def crop(g: Graph, x: str, size: str) -> str:
-    """The upper left of `size` = (height, width)."""
-    return g.node("Slice", x, g.constant([FIRST, FIRST]), size, g.constant([HEIGHT, WIDTH]))
+def crop(g: Graph, x: str, size: str, margin: Margin = (FIRST, FIRST)) -> str:
+    """`size` = (height, width) of it, `margin` away from the upper left."""
+    end = g.node("Add", size, g.constant(list(margin))) if any(margin) else size
+    return g.node("Slice", x, g.constant(list(margin)), end, g.constant([HEIGHT, WIDTH]))
 
 
 def crop_border(g: Graph, x: str, amount: int) -> str:
@@ -115,6 +118,24 @@ def every_second(g: Graph, x: str) -> str:
     """Rows and columns 0, 2, 4, …"""
     axes = g.constant([HEIGHT, WIDTH])
     return g.node("Slice", x, g.constant([FIRST] * 2), g.constant([LAST] * 2), axes, g.constant([2, 2]))
+
+
+def mirror(g: Graph, x: str, margin: Margin) -> str:
+    """`margin.mirrored`: any sides from 1 px, by computed places, since Pad mirrors once at most."""
+    for axis, pixels in zip((HEIGHT, WIDTH), margin, strict=True):
+        if pixels:
+            x = g.node("Gather", x, _mirrored_places(g, x, axis, pixels), axis=axis)
+    return x
+
+
+def _mirrored_places(g: Graph, x: str, axis: int, pixels: int) -> str:
+    """`margin.mirrored_places` of a whole side."""
+    one = _whole(g, 1)
+    length = g.node("Gather", g.node("Shape", x), _whole(g, axis), axis=0)
+    place = g.node("Range", _whole(g, -pixels), g.node("Add", length, _whole(g, pixels)), one)
+    period = g.node("Max", g.node("Mul", g.node("Sub", length, one), _whole(g, 2)), one)
+    place = g.node("Mod", place, period)  # of whole numbers, with the sign of the divisor
+    return g.node("Min", place, g.node("Sub", period, place))
 
 
 def grow_to(g: Graph, x: str, side_px: int) -> str:
@@ -166,6 +187,10 @@ def decode(g: Graph, normalization: InputNormalization, x: str) -> str:
 
 def _channels(g: Graph, values: tuple[float, float, float]) -> str:
     return g.constant(Tensor(values).view(1, 3, 1, 1))
+
+
+def _whole(g: Graph, value: int) -> str:
+    return g.constant(torch.tensor(value))
 
 
 def _scalar(g: Graph, value: float) -> str:

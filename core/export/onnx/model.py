@@ -34,10 +34,10 @@ def model_to_onnx(plan: ExportPlan, version: str) -> bytes:
     g = Graph(model.network)
     photo = g.input("photo", PHOTO)
     style = _style_values(g, plan)
-    x = layers.grow_to(g, photo, model.network.min_side)
+    x = layers.grow_to(g, layers.mirror(g, photo, model.spec.margin), model.network.min_side)
     x = layers.encode(g, model.spec.normalization, x)
     y = FORWARD[model.spec.architecture](g, model.network, x, style)
-    y = layers.crop(g, y, layers.size_of(g, photo))
+    y = layers.crop(g, y, layers.size_of(g, photo), model.spec.margin)
     g.output("painting", layers.decode(g, model.spec.normalization, y), PHOTO)
     properties = {"license": model.spec.license, "attribution": model.spec.attribution}
     if g.holds_the_network:  # MicroAST without its style encoder, for one, would not load again

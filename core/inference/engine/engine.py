@@ -17,6 +17,7 @@ from ...architectures.adain import AdaINNet
 from ...architectures.modulated_adain import ModulatedAdaINNet
 from ...architectures.msg_net import MsgNet
 from ...architectures.transformer_net import TransformerNet
+from ...margin import Margin, within
 from ...style_model import StyleModel
 from .adain import AdaINProgram
 from .modulated_adain import ModulatedAdaINProgram
@@ -62,13 +63,16 @@ class Engine:
             self.program = AdaINProgram(cast("AdaINNet", network), dtype)
         self.workspace = Workspace(model.device)
 
-    def covering(self, height: int, width: int) -> tuple[int, int]:
+    def covering(self, height: int, width: int, margin: Margin | None = None) -> tuple[int, int]:
         """Height and width of what runs through the network for a picture of this size.
 
-        A network has a smallest side, and where pooling rounds down it would lose the last rows and columns.
+        A picture has a margin (None: the model's own), a network a smallest side, and where pooling rounds down it
+        would lose the last rows and columns.
         """
         multiple, least = self.program.multiple, self.model.network.min_side
-        rows, columns = (-(-max(side, least) // multiple) * multiple for side in (height, width))
+        around = self.model.spec.margin if margin is None else margin
+        sides = (side + 2 * pixels for side, pixels in zip((height, width), around, strict=True))
+        rows, columns = (-(-max(side, least) // multiple) * multiple for side in sides)
         return rows, columns
 
     @torch.no_grad()
@@ -81,6 +85,7 @@ class Engine:
         half: bool = False,
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
+        margin: Margin | None = None,
     ) -> Tensor:
         """Run the network on a checked image: what `StyleModel.paint` returns, within rounding.
 
@@ -92,6 +97,7 @@ class Engine:
                 tenth more work, a quarter of the memory.
             spill: Folder for the layers that must be kept, instead of memory.
             progress: Called after every block with the share of the work that is done, 0..1.
+            margin: Beyond the borders; None: the model's own.
 
         Returns:
             (B, 3, H, W), clamped, dtype and device of `content`.
@@ -102,13 +108,12 @@ class Engine:
             tell = None if progress is None else _part(progress, index, count)
             first = 0
             picture = MemoryRows(content[index : index + 1])
-            rows = self.rows(picture, _of_picture(code, index), keep=keep, half=half, spill=spill, progress=tell)
+            part = _of_picture(code, index)
+            rows = self.rows(picture, part, keep=keep, half=half, spill=spill, progress=tell, margin=margin)
             # styles by place keep their own statistics, in films too
             with contextlib.nullcontext() if by_place(code) else painting_pass():
                 for block in rows:
-                    height = min(block.shape[2], out.shape[2] - first)
-                    if height > 0:
-                        out[index, :, first : first + height] = block[0, :, :height, : out.shape[3]]
+                    out[index, :, first : first + block.shape[2]] = block[0]
                     first += block.shape[2]
         self.workspace.trim()
         return out
@@ -122,8 +127,9 @@ class Engine:
         half: bool = False,
         spill: Path | None = None,
         progress: Callable[[float], None] | None = None,
+        margin: Margin | None = None,
     ) -> Rows:
-        """Painted rows (1, 3, r, ≥ W), 0..1, float32 or better, at least H of them.
+        """Painted rows (1, 3, r, W), 0..1, float32 or better, H in all.
 
         Args:
             picture: Rows (1, 3, r, W), 0..1; they are read several times.
@@ -132,10 +138,12 @@ class Engine:
             half: As for `paint`.
             spill: As for `paint`.
             progress: As for `paint`.
+            margin: As for `paint`.
         """
         normalization, device = self.model.spec.normalization, self.model.device
-        height, width = self.covering(picture.height, picture.width)
-        extended = Extended(picture, height, width)
+        around = self.model.spec.margin if margin is None else margin
+        height, width = self.covering(picture.height, picture.width, around)
+        extended = Extended(picture, height, width, around)
         work = torch.promote_types(self.dtype, torch.float32)
         step = block_rows(width, 3, device=device)
 
@@ -146,17 +154,22 @@ class Engine:
 
         places = None
         if code is not None and by_place(code):
-            places = Places(code, (picture.height, picture.width), (height, width), self.dtype)
+            places = Places(code, (picture.height, picture.width), around, (height, width), self.dtype)
         elif code is not None:
             code = replace(code, weights=code.weights.to(device))
         workspace = self.workspace if spill is None else Workspace(device, spill)
         passes = self.program.passes(1 if places is None else places.count, regional=code is not None and code.regional)
         run = Run(workspace, Meter(passes, progress, tidy=not keep), keep, half, None, self.dtype, OwnNorms())
+        first = -around[0]
         for block in self.program.paint(photo, (height, width), run, code, places):
             painted = normalization.decode(block)
             if self.dtype == torch.float16 and not bool(torch.isfinite(painted).all()):
                 raise HalfPrecisionOverflowError
-            yield torch.nan_to_num(painted, nan=0.0).clamp(0, 1)
+            above, below = max(0, -first), min(block.shape[2], picture.height - first)
+            first += block.shape[2]
+            if above < below:
+                inner = within(painted, (above, around[1]), below - above, picture.width)
+                yield torch.nan_to_num(inner, nan=0.0).clamp(0, 1)
 
 
 def _of_picture(code: StyleCode | None, index: int) -> StyleCode | None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...margin import Margin, mirrored_places
 from ...masks import resize_mask_rows
 from .affine import MapRows, precise
 from .rows import block_rows
@@ -23,7 +24,8 @@ class Maps:
         masks: (K, h, w), 0..1, convex over K unless `alpha` takes a part.
         alpha: (1, h, w), the share that the K have together; the rest goes to one more. None: they have everything.
         photo: Height and width that the masks cover.
-        picture: Height and width with the rows and columns that were repeated on the right and below.
+        margin: Around them, in which they are mirrored.
+        picture: Height and width with it, and with the rows and columns that were repeated on the right and below.
         dtype: Of reduced maps, float32 or better.
     """
 
@@ -32,10 +34,12 @@ class Maps:
         masks: Tensor,
         alpha: Tensor | None,
         photo: tuple[int, int],
+        margin: Margin,
         picture: tuple[int, int],
         dtype: torch.dtype,
     ) -> None:
-        self.masks, self.alpha, self.photo, self.picture, self.dtype = masks.float(), alpha, photo, picture, dtype
+        self.masks, self.alpha, self.dtype = masks.float(), alpha, dtype
+        self.photo, self.margin, self.picture = photo, margin, picture
         self._reduced: dict[tuple[int, int], Tensor] = {}
 
     @property
@@ -45,7 +49,7 @@ class Maps:
 
     @property
     def shares(self) -> Tensor:
-        """Of the whole picture, (K,) or (K + 1,), float64; roughly, where masks and α differ in size."""
+        """Of the photo, (K,) or (K + 1,), float64; roughly, where masks and α differ in size."""
         masks = precise(self.masks.mean((1, 2)))
         if self.alpha is None:
             return masks
@@ -84,23 +88,20 @@ class Maps:
         return shrunk[:, above : above + count].permute(1, 2, 0).contiguous()
 
     def _rows(self, first: int, stop: int, width: int) -> Tensor:
-        """Rows (K or K + 1, stop − first, width) at full resolution, repeated beyond the photo."""
-        rows = _resized_rows(self.masks, self.photo, first, stop)
+        """Rows (K or K + 1, stop − first, width) at full resolution, mirrored and repeated beyond the photo."""
+        places = mirrored_places(self.photo[0], self.margin[0], first, stop - first)
+        top, bottom = int(places.min()), int(places.max()) + 1
+        rows = resize_mask_rows(self.masks[None], self.photo, top, bottom)[0]
         if self.alpha is not None:
-            alpha = _resized_rows(self.alpha.float(), self.photo, first, stop)
+            alpha = resize_mask_rows(self.alpha.float()[None], self.photo, top, bottom)[0]
             rows = torch.cat((rows * alpha, 1 - alpha))
-        extra = width - self.photo[1]
-        return F.pad(rows[None], (0, extra, 0, 0), mode="replicate")[0] if extra > 0 else rows
+        if not torch.equal(places, torch.arange(top, bottom)):
+            rows = rows.index_select(1, (places - top).to(rows.device))
+        if width == self.photo[1]:
+            return rows
+        return rows.index_select(2, mirrored_places(self.photo[1], self.margin[1], 0, width).to(rows.device))
 
 
 def _by_pixel(rows: Tensor) -> Tensor:
     """(K, r, W) → (r · W, K)."""
     return rows.permute(1, 2, 0).reshape(-1, len(rows))
-
-
-def _resized_rows(masks: Tensor, size: tuple[int, int], first: int, stop: int) -> Tensor:
-    """Rows `first` … `stop − 1` of masks (K, h, w) at `size`; beyond the last row that row again."""
-    height = size[0]
-    rows = resize_mask_rows(masks[None], size, min(first, height - 1), min(stop, height))
-    missing = stop - first - rows.shape[2]
-    return (F.pad(rows, (0, 0, 0, missing), mode="replicate") if missing > 0 else rows)[0]

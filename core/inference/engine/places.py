@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...architectures import StyleCode
+from ...margin import Margin
 from .maps import Maps
 from .norms import Norms, OwnNorms, SharedNorms
 from .rows import Rows
@@ -19,11 +20,19 @@ class Places:
     Args:
         code: With weights (1, K, h, w), or (1, K) and a map of α.
         photo: Height and width that the masks cover.
-        picture: Height and width with the rows and columns that were repeated on the right and below.
+        margin: Around them.
+        picture: Height and width with it, and with the rows and columns that were repeated on the right and below.
         dtype: Of the network's arithmetic.
     """
 
-    def __init__(self, code: StyleCode, photo: tuple[int, int], picture: tuple[int, int], dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        code: StyleCode,
+        photo: tuple[int, int],
+        margin: Margin,
+        picture: tuple[int, int],
+        dtype: torch.dtype,
+    ) -> None:
         masks = code.weights[0] if code.weights.ndim == 4 else code.weights[0, :, None, None]
         used = used_styles(masks)
         self.masks = masks[used].float()
@@ -34,7 +43,7 @@ class Places:
         self.rows = None if code.features else _rows_of(code)[used]
         """For conditional networks: weights (K, S) over its styles."""
         self.regional = code.regional
-        self._sizes = photo, picture, torch.promote_types(dtype, torch.float32)
+        self._sizes = photo, margin, picture, torch.promote_types(dtype, torch.float32)
 
     @property
     def count(self) -> int:

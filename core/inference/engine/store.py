@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import BrushworkError
+from ...margin import Margin, mirrored_places
 from .rows import CPU, Rows, block_rows, empty_rows, reusable
 
 
@@ -45,24 +45,28 @@ def stored_rows(store: RowSource, itemsize: int = 4, device: torch.device = CPU)
 
 
 class Extended:
-    """A picture whose last row and column are repeated.
+    """A picture with a mirrored margin, whose last row and column are then repeated.
 
     Args:
         rows: (1, C, r, W) blocks.
-        height: At least that of `rows`.
-        width: At least that of `rows`.
+        height: At least that of `rows` with its margin.
+        width: At least that of `rows` with its margin.
+        margin: Beyond the borders.
     """
 
-    def __init__(self, rows: RowSource, height: int, width: int) -> None:
+    def __init__(self, rows: RowSource, height: int, width: int, margin: Margin = (0, 0)) -> None:
         self.rows, self.height, self.width, self.channels = rows, height, width, rows.channels
+        self.margin = margin
+        self._columns = mirrored_places(rows.width, margin[1], 0, width)
 
     def read(self, first: int, count: int) -> Tensor:
         """A new block, or that of `rows` where nothing is repeated."""
-        last = self.rows.height - 1
-        start = min(first, last)
-        block = self.rows.read(start, min(first + count - 1, last) - start + 1)
-        extra = (0, self.width - self.rows.width, 0, count - block.shape[2])
-        return F.pad(block, extra, mode="replicate") if any(extra) else block
+        places = mirrored_places(self.rows.height, self.margin[0], first, count)
+        start, stop = int(places.min()), int(places.max()) + 1
+        block = self.rows.read(start, stop - start)
+        if not torch.equal(places, torch.arange(start, stop)):
+            block = block.index_select(2, (places - start).to(block.device))
+        return block if self.width == self.rows.width else block.index_select(3, self._columns.to(block.device))
 
 
 class MemoryRows:

@@ -1,0 +1,50 @@
+"""A margin around pictures: beyond the border a network sees the mirror image, instead of padding in every layer.
+
+Networks pad at the border, layer after layer, and paint thinner there (docs/adr/0020). `ModelSpec.margin_px` moves that
+border outwards: the photo is mirrored before the network, and the painting is cut out of what it gives.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Margin = tuple[int, int]
+"""Rows above and below a picture, columns left and right of it."""
+
+
+def mirrored_places(length: int, margin: int, first: int, count: int) -> Tensor:
+    """Which of `length` pixels lie at `first` … `first + count − 1` of a line that is mirrored outwards at both ends.
+
+    The outermost pixel is not repeated (… c b a b c …), as networks pad; short lines are mirrored again and again.
+    Beyond the margin the last place is repeated.
+
+    Args:
+        length: At least 1.
+        margin: Pixels at each end.
+        first: Of the line with its margin, at least 0.
+        count: Any.
+
+    Returns:
+        (count,), int64, 0 … `length` − 1, on the CPU.
+    """
+    place = torch.arange(first, first + count).clamp_max(length + 2 * margin - 1) - margin
+    period = max(1, 2 * (length - 1))
+    place = place.remainder(period)
+    return torch.minimum(place, period - place)
+
+
+def mirrored(image: Tensor, margin: Margin) -> Tensor:
+    """(B, C, H, W) with its margin; the image itself where there is none."""
+    for axis, pixels in zip((2, 3), margin, strict=True):
+        if pixels:
+            length = image.shape[axis]
+            places = mirrored_places(length, pixels, 0, length + 2 * pixels)
+            image = image.index_select(axis, places.to(image.device))
+    return image
+
+
+def within(image: Tensor, margin: Margin, height: int, width: int) -> Tensor:
+    """The picture (B, C, height, width) out of one with a margin, and maybe more on the right and below; a view."""
+    down, right = margin
+    return image[..., down : down + height, right : right + width]
