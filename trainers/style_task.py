@@ -17,6 +17,10 @@ from .args import TrainArgs
 from .balance import Balance
 from .warm_start import take_over
 
+MARGIN_PX = 32
+"""Of new models: photos are mirrored outwards so far before they are painted, where networks paint thinner
+(docs/adr/0020). Training itself stays on plain crops."""
+
 
 class BalancedTask:
     """State and product of a task that weighs style against content.
@@ -66,6 +70,7 @@ class BalancedTask:
             self.architecture,
             self.hyperparameters,
             styles=self.styles(),
+            margin_px=MARGIN_PX,
             title=self.args.out.stem,
             license=self.args.model_license,
             provenance={**record, **({} if start is None else {"start_from": start.name})},

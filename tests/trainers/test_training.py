@@ -17,7 +17,9 @@ import torch
 from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.checkpoints.encoder import save_encoder
+from brushwork.core.checkpoints.native import save_checkpoint
 from brushwork.core.errors import BrushworkError, ConfigError, TrainingError
+from brushwork.core.style_model import StyleModel
 from brushwork.trainers.add_style import AddStyleTask
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.data import PhotoBatches, read_rgb
@@ -64,6 +66,7 @@ def test_the_file_knows_its_styles(args: TrainArgs) -> None:
     assert model.spec.styles[0].style_size_px == 64
     assert 0 < len(model.spec.styles[0].thumbnail) <= 4096
     assert model.spec.provenance["steps"] == 6
+    assert model.spec.margin_px == 32
     assert model(torch.rand(1, 3, 33, 20), "dots").shape == (1, 3, 33, 20)
 
 
@@ -294,12 +297,15 @@ def test_any_style_methods_learn_and_follow_the_picture(
 
 def test_an_added_style_leaves_every_other_bit_alone(args: TrainArgs) -> None:
     base = train(replace(args, styles=args.styles[:1]))
+    first = load_checkpoint(base)
+    save_checkpoint(StyleModel(first.network, first.spec.with_(margin_px=16)), base)
     out = args.out.with_name("more.safetensors")
     added = replace(args, styles=args.styles[1:], out=out, steps=30)
     losses = []
     run(AddStyleTask(added, base), added, callbacks=(lambda p: losses.append(p.losses.style),))
     before, after = load_checkpoint(base), load_checkpoint(out)
     assert after.spec.style_names == ("stripes", "identity", "dots")
+    assert after.spec.margin_px == 16
     assert after.spec.provenance["added"][0]["style"] == "dots"
     old, new = before.network.state_dict(), after.network.state_dict()
     for name, tensor in old.items():
