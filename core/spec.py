@@ -61,6 +61,8 @@ class ModelSpec:
     attribution: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: source format, file, hash, command, losses."""
+    thumbnail: str = ""
+    """Base64 JPEG of what it paints, at most 4 KB, for models without styles of their own."""
 
     def __post_init__(self) -> None:
         px = self.margin_px

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from ..core.checkpoints import load_checkpoint
 from ..core.checkpoints.companion import needs_companion
 from ..core.checkpoints.encoder import load_encoder
 from ..core.checkpoints.native import save_checkpoint
+from ..core.errors import ImageError
+from ..core.inference import Stylizer
 from ..core.spec import StyleInfo
 from ..core.style_model import StyleModel
 from .any_style import AnyStyleTask
 from .args import TrainArgs
 from .data import PhotoBatches
+from .thumbnail import QUARTERS, quarters, thumbnail
 from .transplant import Transplant
 from .warm_start import take_over
 
@@ -101,9 +105,13 @@ class FrozenEncoderTask(AnyStyleTask):
         network.modulator.standardize(torch.cat(found))
 
     def export(self, weights: Mapping[str, Tensor], record: Mapping[str, Any], path: Path) -> None:
-        """Write the model; without its encoder where that is shipped as a file of its own."""
+        """Write the model with a picture of what it does; without its encoder where that is a file of its own."""
         leave_out = "encoder." if self.args.leave_out_encoder else ""
-        save_checkpoint(self.finished(weights, record), path, leave_out=leave_out)
+        model = self.finished(weights, record)
+        with suppress(ImageError):  # without the sample photo the model has no picture, and is not lost for it
+            seen = quarters(Stylizer(model, self.args.device), self.batches.styles.sample(QUARTERS))
+            model.spec = model.spec.with_(thumbnail=thumbnail(seen))
+        save_checkpoint(model, path, leave_out=leave_out)
 
 
 def modulated_config(encoder: VGGConfig, match: str) -> ModulatedAdaINConfig:

@@ -1,17 +1,49 @@
-"""The small picture of a painting inside a model file."""
+"""The small picture inside a model file: of a painting, or of what a model for any style makes of a photo."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ..core.images import resize_image
+from ..core.images import resize_image, resize_short_side
+from ..core.pictures.samples import sample_photo
+from .data import read_rgb
 
 LARGEST_BYTES = 3000
 """As base64 that is 4,000 characters: the limit of the native file is 4 KB."""
+
+QUARTERS = 4
+"""Styles in the picture of an any-style model."""
+QUARTERS_PHOTO = "chelsea"
+"""A sample photo, not one of the user's: nobody expects those in the model file."""
+QUARTERS_SIDE_PX = 256
+
+
+def quarters(paint: Callable[[Tensor, Tensor], Tensor], styles: Tensor) -> Tensor:
+    """One sample photo in four quarters, each in the style of another picture.
+
+    Args:
+        paint: Photo and style picture, both (1, 3, H, W), 0..1 → painting of the photo's size.
+        styles: (4, 3, h, w), 0..1.
+
+    Returns:
+        (1, 3, 256, 256), 0..1, on the CPU.
+
+    Raises:
+        ImageError: The installation lacks the sample photo.
+    """
+    photo = resize_short_side(read_rgb(sample_photo(QUARTERS_PHOTO)), QUARTERS_SIDE_PX)
+    left = (photo.shape[-1] - QUARTERS_SIDE_PX) // 2
+    photo = photo[..., left : left + QUARTERS_SIDE_PX]
+    painted = [paint(photo, style[None]).cpu() for style in styles]
+    half = QUARTERS_SIDE_PX // 2
+    upper = torch.cat([painted[0][..., :half, :half], painted[1][..., :half, half:]], 3)
+    lower = torch.cat([painted[2][..., half:, :half], painted[3][..., half:, half:]], 3)
+    return torch.cat([upper, lower], 2)
 
 
 def thumbnail(image: Tensor, side_px: int = 96) -> str:

@@ -137,6 +137,7 @@ def spec_to_dict(spec: ModelSpec) -> dict[str, Any]:
         "license": spec.license,
         "attribution": spec.attribution,
         "provenance": dict(spec.provenance),
+        "thumbnail": spec.thumbnail,
     }
 
 
@@ -163,6 +164,7 @@ def spec_from_dict(data: dict[str, Any], name: str) -> ModelSpec:
             license=str(data.get("license", "unknown")),
             attribution=str(data.get("attribution", "")),
             provenance=dict(data.get("provenance", {})),
+            thumbnail=str(data.get("thumbnail", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(

@@ -155,7 +155,7 @@ def cards_from_header(
         "bytes": entry.bytes if entry else None,
     }
     attribution = _text(header, "attribution") or (entry.attribution if entry else "")
-    own = jpeg_from_base64(entry.thumbnail if entry else "")
+    own = jpeg_from_base64(_text(header, "thumbnail")) or jpeg_from_base64(entry.thumbnail if entry else "")
     rows = [row for row in header.get("styles") or [] if isinstance(row, Mapping) and _text(row, "name")]
     if not rows and entry is not None:
         rows = [{"name": style} for style in entry.styles]

@@ -165,6 +165,7 @@ def published_spec(spec: ModelSpec, options: ShowcaseOptions) -> ModelSpec:
         attribution=options.attribution.strip() or spec.attribution,
         styles=tuple(_published_style(style, options.picture_license.strip()) for style in spec.styles),
         provenance={key: _without_path(value) for key, value in spec.provenance.items()},
+        thumbnail="",  # painted in the styles of training pictures, whose licences nobody named
     )
 
 

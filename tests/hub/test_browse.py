@@ -90,6 +90,9 @@ def test_what_is_on_the_hub_only_comes_from_the_manifest(hub_env: Path, make_ent
     (card,) = cards_from_header({}, "Candy", "hub", make_entry(thumbnail=thumbnail, bytes=7))
     assert (card.title, card.style, card.method, card.license, card.bytes) == ("Candy", "candy", "in", "MIT", 7)
     assert card.thumbnail == jpeg("blue")
+    own = base64.b64encode(jpeg("red")).decode()
+    (card,) = cards_from_header({"architecture": "adain", "thumbnail": own}, "Any", "local")
+    assert card.thumbnail == jpeg("red"), "what an any-style model paints, from its own file"
     several = cards_from_header({}, "Candy", "hub", make_entry(styles=["a-b--small", "c"], thumbnail=thumbnail))
     assert [card.title for card in several] == ["A b", "C"]
     assert not any(card.thumbnail for card in several), "one picture of a model is no picture of each of its styles"

@@ -24,7 +24,7 @@ from brushwork.core.hub import resolve_model
 from brushwork.core.hub.card import hub_licence, may_be_shown, model_card, row_labels
 from brushwork.core.hub.publish import publish
 from brushwork.core.hub.repository import check_repo_id, get_repository, parse_repository
-from brushwork.core.hub.showcase import Showcase, ShowcaseOptions, make_showcase
+from brushwork.core.hub.showcase import Showcase, ShowcaseOptions, make_showcase, published_spec
 from brushwork.core.spec import IDENTITY, ModelSpec, StyleInfo
 from brushwork.core.style_model import StyleModel
 from PIL import Image
@@ -121,6 +121,8 @@ def test_a_picture_is_shown_only_where_its_licence_allows_it(showcase: Showcase)
     assert thumbnails[FREE]
     assert thumbnails[CREDITED]
     assert not thumbnails[SECRET]
+    anything = ModelSpec("adain", {}, license="MIT", thumbnail=jpeg((9, 9, 9)))
+    assert not published_spec(anything, ShowcaseOptions("owner/any")).thumbnail, "painted like pictures of anybody's"
     (note,) = showcase.notes
     assert SECRET in note
     assert FREE not in note

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import pytest
 import torch
 from brushwork.core.architectures import ModulatedAdaINNet
 from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.pictures import samples
 from brushwork.trainers import any_style
 from brushwork.trainers.adain import AdaINTask
 from brushwork.trainers.any_style import StyledBatches
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.comatch import CoMatchTask
 from brushwork.trainers.methods import make_task
+from brushwork.trainers.thumbnail import quarters
 from PIL import Image
 
 
@@ -103,3 +107,24 @@ def test_the_encoder_is_cut_and_frozen(args: TrainArgs) -> None:
         trained = {name for name, parameter in task.network.named_parameters() if parameter.requires_grad}
         assert not any(name.startswith("encoder.") for name in trained)
         assert "stages.0.conv.weight" in trained
+
+
+def test_one_photo_is_painted_in_four_quarters() -> None:
+    greys = torch.tensor([0.1, 0.4, 0.6, 0.9])
+    seen = quarters(lambda photo, style: style.mean().expand_as(photo), greys[:, None, None, None].expand(4, 3, 8, 8))
+    sides = (slice(128), slice(128, 256))
+    quarter = [seen[..., rows, columns] for rows in sides for columns in sides]
+    assert [float(part.mean()) for part in quarter] == pytest.approx(greys.tolist(), rel=1e-4)
+    assert all(float(part.std()) < 1e-6 for part in quarter)
+
+
+def test_the_file_shows_what_the_model_paints(args: TrainArgs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = AdaINTask(replace(args, method="adain"))
+    task.export(task.network.state_dict(), {}, tmp_path / "any.safetensors")
+    shown = load_checkpoint(tmp_path / "any.safetensors").spec.thumbnail
+    assert 0 < len(shown) <= 4096
+    with Image.open(io.BytesIO(base64.b64decode(shown))) as picture:
+        assert picture.size == (96, 96)
+    monkeypatch.setattr(samples, "FOLDER", tmp_path / "nowhere")
+    task.export(task.network.state_dict(), {}, tmp_path / "any.safetensors")
+    assert not load_checkpoint(tmp_path / "any.safetensors").spec.thumbnail, "no picture, but no lost model either"
