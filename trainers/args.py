@@ -118,7 +118,9 @@ class TrainArgs(RunArgs):
     content: str = "perceptual"
     """What of the photo is kept: perceptual (features) | pixel."""
     tv_weight: float = 0.0
-    """Total variation; 0 is best with nearest upsampling, which leaves no checkerboard to smooth away."""
+    """Total variation; it smooths strokes too, and against grids there is `grid_weight`."""
+    grid_weight: float = 0.1
+    """Loss of patterns that repeat every 2 or 4 px (core/losses/grid.py)."""
     upsampling: str = "nearest"
     """nearest | bilinear | transposed."""
 

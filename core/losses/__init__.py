@@ -7,6 +7,7 @@ from .functional import (
     style_loss,
     total_variation_loss,
 )
+from .grid import grid_loss
 from .perceptual import LossTerms, PerceptualLoss, StyleTargets
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "calc_mean_std",
     "content_loss",
     "gram_matrix",
+    "grid_loss",
     "style_loss",
     "total_variation_loss",
 ]
