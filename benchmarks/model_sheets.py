@@ -14,7 +14,7 @@ from pathlib import Path
 from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.hub import resolve_files
 from brushwork.core.images import resize_image, resize_short_side
-from brushwork.core.inference import Stylizer
+from brushwork.core.inference import Controls, Stylizer
 from brushwork.core.pictures import contact_sheet, find_pictures
 from brushwork.core.spec import IDENTITY
 from brushwork.core.style_model import StyleLayer
@@ -27,6 +27,7 @@ LARGEST_BYTES = 300_000
 SIDE_PX = 400
 """Longer side of a photo while it is painted."""
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+STROKES = (0.5, 1.0, 2.0, 4.0)
 
 
 def longer_side(image: Tensor, side: int) -> Tensor:
@@ -39,7 +40,7 @@ def longer_side(image: Tensor, side: int) -> Tensor:
 def save(sheet: Image.Image, path: Path) -> None:
     """JPEG of the best quality that stays below the limit."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for quality in (90, 85, 80, 72, 64, 55):
+    for quality in (90, 85, 80, 72, 64, 55, 45):
         sheet.save(path, quality=quality, optimize=True)
         if path.stat().st_size < LARGEST_BYTES:
             break
@@ -91,13 +92,18 @@ def main() -> None:
         ]
         sheet("mix", rows, [f"{a} to {b}"] * 2, [f"{share:.0%}" for share in SHARES])
 
-    sizes = list(dict.fromkeys(style.partition("--")[0] for style in named if "--" in style))
-    if sizes:
+    learned = list(dict.fromkeys(style.partition("--")[0] for style in named if "--" in style))
+    if learned:
         rows = [
             [paint(photos[p], f"{s}--{size}") for p in ("astronaut", "coffee") for size in ("small", "large")]
-            for s in sizes
+            for s in learned
         ]
-        sheet("strokes", rows, sizes, ["small", "large"] * 2)
+        sheet("strokes", rows, learned, ["small", "large"] * 2)
+    else:
+        rows = [
+            [paint(photo, styles[style], controls=Controls(stroke_size=size)) for size in STROKES] for style in chosen
+        ]
+        sheet("strokes", rows, chosen, [f"stroke size {size:g}" for size in STROKES])
 
 
 if __name__ == "__main__":
