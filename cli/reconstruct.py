@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         painted = _layers(args, encoder, tuple(args.layer), keep=args.out)
         _write(args.out, painted.image)
-        print(f"{args.out}  {args.kept} {painted.history[0][args.kept]:.3f} → {painted.history[-1][args.kept]:.4f}")
+        print(f"{args.out}  {args.kept} {painted.history[0][args.kept]:.3f} → {painted.history[-1][args.kept]:.2g}")
     return 0
 
 
