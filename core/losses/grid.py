@@ -12,30 +12,42 @@ TILE_PX = 64
 BESIDE = (-5, -4, -3, -2, 2, 3, 4, 5)
 """Frequency bins that a grid's bin is compared with; a Hann window spreads a line over ±1."""
 TOLERATED = 1.25
-"""Of P_k / mean P_beside: so much a tile without a grid has by chance."""
+"""Of a tile's P_k / mean P_beside: so much one without a grid has by chance. Whole lines average more."""
 
 
 def grid_loss(image: Tensor) -> Tensor:
-    """Σ max(0, ln(P_k / mean P_beside / 1.25)) over periods of 2 and 4 px and both axes, mean over tiles; shape (B,).
+    """Σ max(0, ln(P_k / mean P_beside)) over periods of 2 and 4 px and both axes; shape (B,), 0 without a grid.
 
-    P is the spectrum along an axis of a tile of 64 px, Hann window, mean over lines and channels. What stands beside
-    counts as constant: the gradient weakens the grid and never roughens the picture around it. The logarithm makes it
-    as strong where the picture is calm as where it is busy.
+    Of tiles of 64 px, their mean, above ln 1.25, and of the whole picture: the one sees grids in calm parts, the other
+    faint ones that stay in phase from edge to edge. P is the spectrum along an axis, Hann window, mean over lines and
+    channels. What stands beside counts as constant: the gradient weakens the grid and never roughens the picture around
+    it. The logarithm makes it as strong where the picture is calm as where it is busy.
 
     Args:
-        image: (B, C, H, W), floating point. Pixels beyond the last half tile are left out; 0 where a side is below 64.
+        image: (B, C, H, W), floating point. 0 where a side is below 64 px; of the tiles, pixels beyond the last half
+            tile are left out, of the whole, those beyond the last multiple of 4.
     """
     image = image.to(torch.promote_types(image.dtype, torch.float32))
-    total = image.new_zeros(len(image))
     if min(image.shape[-2:]) < TILE_PX:
-        return total
+        return image.new_zeros(len(image))
     tiles = image.unfold(2, TILE_PX, TILE_PX // 2).unfold(3, TILE_PX, TILE_PX // 2)  # (B, C, h, w, 64, 64)
-    window = torch.hann_window(TILE_PX, dtype=image.dtype, device=image.device)
-    for lines in (tiles, tiles.transpose(4, 5)):
-        power = torch.fft.rfft((lines - lines.mean(5, keepdim=True)) * window).abs().square().mean((1, 4))
-        for period in PERIODS_PX:
-            place = TILE_PX // period
-            beside = [place + step for step in BESIDE if place + step < power.shape[-1]]
-            ratio = power[..., place] / power[..., beside].mean(-1).detach().clamp_min(1e-12)
-            total = total + (ratio / TOLERATED).clamp_min(1).log().mean((1, 2))
+    tiles = tiles.flatten(2, 3).transpose(1, 2)
+    height, width = (side // 4 * 4 for side in image.shape[-2:])
+    whole = image[:, None, :, :height, :width]
+    pairs = ((tiles, TOLERATED), (whole, 1.0))
+    parts = [_excess(axis, most) for part, most in pairs for axis in (part, part.transpose(3, 4))]
+    return torch.stack(parts).sum(0)
+
+
+def _excess(pictures: Tensor, tolerated: float) -> Tensor:
+    """Along the last axis of (B, N, C, H, W): ln of what each has beyond `tolerated`, mean over N; (B,)."""
+    side = pictures.shape[-1]
+    window = torch.hann_window(side, dtype=pictures.dtype, device=pictures.device)
+    power = torch.fft.rfft((pictures - pictures.mean(4, keepdim=True)) * window).abs().square().mean((2, 3))
+    total = pictures.new_zeros(len(pictures))
+    for period in PERIODS_PX:
+        place = side // period
+        beside = [place + step for step in BESIDE if place + step < power.shape[-1]]
+        ratio = power[..., place] / power[..., beside].mean(-1).detach().clamp_min(1e-12)
+        total = total + (ratio / tolerated).clamp_min(1).log().mean(1)
     return total

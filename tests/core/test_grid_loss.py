@@ -16,13 +16,16 @@ def noise(side: int = 256, count: int = 2) -> torch.Tensor:
 
 def test_noise_has_no_grid_and_a_wave_has_its_own_height() -> None:
     picture = noise()
-    assert float(grid_loss(picture).max()) < 0.1, "by chance alone"
+    assert float(grid_loss(picture).max()) < 0.4, "by chance alone"
     wave = 0.3 * torch.cos(torch.arange(256) * math.pi / 2)
-    window = torch.hann_window(64, dtype=torch.float64)
-    # E P_k of white noise is σ² Σ w²; a cosine of amplitude a adds (a Σ w / 2)²
-    expected = 1 + (0.3 * float(window.sum()) / 2) ** 2 / (float(picture.var()) * float(window.square().sum()))
+    expected = 0.0
+    for side, tolerated in ((64, 1.25), (256, 1.0)):
+        window = torch.hann_window(side, dtype=torch.float64)
+        # E P_k of white noise is σ² Σ w²; a cosine of amplitude a adds (a Σ w / 2)²
+        ratio = 1 + (0.3 * float(window.sum()) / 2) ** 2 / (float(picture.var()) * float(window.square().sum()))
+        expected += math.log(ratio / tolerated)
     found = grid_loss(picture + wave[None, None, None])
-    assert found.tolist() == pytest.approx([math.log(expected / 1.25)] * 2, abs=0.1)
+    assert found.tolist() == pytest.approx([expected] * 2, abs=0.4)
 
 
 def test_a_grid_in_a_calm_corner_counts_as_much_as_in_a_busy_one() -> None:
@@ -33,7 +36,7 @@ def test_a_grid_in_a_calm_corner_counts_as_much_as_in_a_busy_one() -> None:
         painted = picture.clone()
         painted[..., rows, :64] += height * torch.cos(torch.arange(64) * math.pi)
         losses.append(float(grid_loss(painted) - grid_loss(picture)))
-    assert losses[0] > losses[1] / 4, "the tiles around it, half calm and half busy, see less of it"
+    assert losses[0] > losses[1] / 10, "a whole picture would see nothing of it"
 
 
 @pytest.mark.parametrize("period", [2, 4])
@@ -42,8 +45,8 @@ def test_the_gradient_takes_the_grid_away_and_leaves_the_rest(period: int) -> No
     grid = 0.05 * torch.cos(torch.arange(128, dtype=torch.float64) * 2 * math.pi / period)
     picture = (clean + grid[:, None]).requires_grad_()
     before = float(grid_loss(picture.detach()))
-    optimizer = torch.optim.SGD([picture], lr=2.0)
-    for _ in range(200):
+    optimizer = torch.optim.SGD([picture], lr=0.2)
+    for _ in range(400):
         optimizer.zero_grad()
         grid_loss(picture).sum().backward()
         optimizer.step()
