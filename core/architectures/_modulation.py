@@ -73,19 +73,6 @@ class Modulator(nn.Module):
         # a statistic that hardly varies must not be blown up by a picture that does
         self.deviation.copy_(deviation + LEAST_DEVIATION)
 
-    @torch.no_grad()
-    def follow(self, mean: Tensor, variance: Tensor, rate: float) -> None:
-        """Move what is usual a little towards that of a few pictures, where the encoder learns too.
-
-        Args:
-            mean: (statistics,), of the pictures.
-            variance: (statistics,), their mean squared distance from `self.mean`.
-            rate: Share of the new.
-        """
-        self.mean.lerp_(mean, rate)
-        before = (self.deviation - LEAST_DEVIATION).square()
-        self.deviation.copy_(before.lerp_(variance, rate).sqrt() + LEAST_DEVIATION)
-
     def forward(self, statistics: Tensor) -> Tensor:
         """(S, statistics) → (S, 2 · channels): all γ, then all β; float32 or better, whatever the weights' dtype."""
         work = torch.promote_types(statistics.dtype, torch.float32)

@@ -16,16 +16,14 @@ class CoMatch(nn.Module):
 
     Args:
         channels: C.
-        gain: Constant factor of G(S), so that W is of the size of the other weights.
         whitened: Learn V of W = P V P, where P whitens the features of usual styles; V begins as the identity. Channels
             of a frozen encoder differ a thousandfold in energy: a step that is small for one is a leap for another.
     """
 
     whitening: Tensor | None
 
-    def __init__(self, channels: int, gain: float = 1.0, *, whitened: bool = False) -> None:
+    def __init__(self, channels: int, *, whitened: bool = False) -> None:
         super().__init__()
-        self.gain = gain
         start = torch.eye(channels) if whitened else torch.empty(channels, channels).uniform_(0.0, 0.02)
         self.weight = nn.Parameter(start)
         self.register_buffer("whitening", torch.eye(channels) if whitened else None)
@@ -69,7 +67,7 @@ class CoMatch(nn.Module):
         In the dtype of the Gram matrices under autocast too: W undoes a usual one, and little is left of large numbers.
         """
         with torch.autocast(gram.device.type, enabled=False):
-            return (self.product(gram.dtype) @ (gram * self.gain)).transpose(1, 2)
+            return (self.product(gram.dtype) @ gram).transpose(1, 2)
 
     def product(self, dtype: torch.dtype) -> Tensor:
         """W, (C, C)."""

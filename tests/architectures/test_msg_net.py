@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from brushwork.core.architectures import MsgNet, MsgNetConfig, StyleCode
 from brushwork.core.architectures.comatch import CoMatch
@@ -67,16 +65,6 @@ def test_the_style_matters():
     assert (first - second).abs().max() > 1e-6
 
 
-STEERED = MsgNetConfig(width=2, blocks=1, stem=4, down=2, up=(2, 2), hidden=6)
-
-
-def test_gain_multiplies_the_gram_matrix():
-    layer, x, grams = data()
-    louder = CoMatch(6, gain=6.0).double()
-    louder.load_state_dict(layer.state_dict())
-    assert torch.allclose(louder(x, grams[:1], torch.ones(1, 1)), 6 * layer(x, grams[:1], torch.ones(1, 1)))
-
-
 def test_a_whitened_layer_begins_as_the_identity_on_average_and_is_the_same_product():
     layer = CoMatch(6, whitened=True).double()
     features = torch.randn(50, 6, 30, dtype=torch.float64) * torch.logspace(-1, 1, 6)[:, None]
@@ -102,43 +90,8 @@ def test_every_photo_can_have_grams_of_its_own():
             assert torch.allclose(out[i : i + 1], layer(x[i : i + 1], own[i], weights))
 
 
-def test_a_steered_network_with_gamma_1_and_beta_0_is_the_published_one():
-    net = MsgNet(STEERED).double()
-    plain = MsgNet(replace(STEERED, hidden=0)).double()
-    plain.load_state_dict({k: v for k, v in net.state_dict().items() if not k.startswith("modulator.")})
-    photo, style = torch.rand(2, 1, 3, 16, 20, dtype=torch.float64)
-    gram, scale_shift = net.encode_style(style)
-    neutral = torch.cat(torch.ones_like(scale_shift).chunk(2, 1)[:1] + torch.zeros_like(scale_shift).chunk(2, 1)[:1], 1)
-    one = net(photo, StyleCode(torch.ones(1, 1), (gram, neutral)))
-    other = plain(photo, StyleCode(torch.ones(1, 1), (gram * net.comatch.gain,)))
-    assert torch.allclose(one, other)
-
-
-def test_every_norm_behind_comatch_has_its_own_gamma_and_beta():
-    net = MsgNet(STEERED).double()
-    photo, style = torch.rand(2, 1, 3, 24, 24, dtype=torch.float64)
-    gram, scale_shift = (part.detach() for part in net.encode_style(style))
-    scale_shift.requires_grad_()
-    net(photo, StyleCode(torch.ones(1, 1), (gram, scale_shift))).square().sum().backward()
-    scales, shifts = scale_shift.grad.abs().chunk(2, dim=1)
-    # behind a dead ReLU there is no gradient
-    assert (scales > 1e-9).double().mean() > 0.7
-    assert (shifts > 1e-9).double().mean() > 0.7
-
-
-def test_the_colour_of_a_style_reaches_the_code():
-    """Norms hide it from the Gram matrix: a picture with a colour cast has the same one."""
-    net = MsgNet(STEERED).double()
-    style = torch.rand(1, 3, 32, 32, dtype=torch.float64)
-    cast = style + torch.tensor([0.2, 0.0, -0.2], dtype=torch.float64)[:, None, None]
-    (gram, code), (gram_of_cast, code_of_cast) = net.encode_style(style), net.encode_style(cast)
-    assert torch.allclose(gram, gram_of_cast)
-    assert (code - code_of_cast).abs().max() > 1e-4
-
-
 def test_half_a_mask_is_its_own_styles_picture():
-    net = MsgNet(STEERED).double()
-    torch.nn.init.normal_(net.modulator.out.weight, 0, 0.1)
+    net = MsgNet(MsgNetConfig(width=2, blocks=1, stem=4, down=2, up=(2, 2))).double()
     photo, styles = torch.rand(1, 3, 32, 160, dtype=torch.float64), torch.rand(2, 3, 24, 24, dtype=torch.float64)
     code = net.encode_style(styles)
     halves = torch.zeros(1, 2, 32, 160, dtype=torch.float64)

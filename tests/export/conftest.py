@@ -36,12 +36,6 @@ MODELS: dict[str, tuple[str, dict, str]] = {
     ),
     "conditional": ("conditional_transformer_net", {**NARROW, "styles": 3, "bias": False, "output": "sigmoid"}, "unit"),
     "msg_net": ("msg_net", {"width": 8, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 2}, "raw255"),
-    "steered_msg_net": ("msg_net", {"width": 4, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "hidden": 6}, "unit"),
-    "skipping_msg_net": (
-        "msg_net",
-        {"width": 6, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 1, "hidden": 6, "skip": True},
-        "unit",
-    ),
     "adain": ("adain", {"encoder": {**VGG, "ceil_pool": True, "input_conv": True}}, "unit"),
     "adain_floor": ("adain", {"encoder": {**VGG, "normalization": PRESETS["imagenet"].to_dict()}}, "unit"),
     "modulated": ("adain", {"encoder": VGG, "widths": (8, 6, 4, 4), "blocks": (1, 2, 0, 0), "hidden": 6}, "unit"),

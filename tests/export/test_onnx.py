@@ -19,7 +19,7 @@ onnx = pytest.importorskip("onnx")
 
 SIZES = ((1, 48, 64), (2, 61, 45), (1, 30, 71), (1, 1, 3))
 """Batch, height, width."""
-PICTURE_KINDS = ("adain", "modulated", "comatch", "msg_net", "steered_msg_net", "skipping_msg_net", "microast")
+PICTURE_KINDS = ("adain", "modulated", "comatch", "msg_net", "microast")
 
 
 def session(path):

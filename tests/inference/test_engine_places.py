@@ -37,11 +37,6 @@ NETWORKS = {
         },
     ),
     "msg_net": ("msg_net", {"width": 8, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2]}),
-    "steered msg_net": ("msg_net", {"width": 4, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2], "hidden": 7}),
-    "skipping msg_net": (
-        "msg_net",
-        {"width": 6, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2], "expansion": 1, "hidden": 7, "skip": True},
-    ),
     "adain": ("adain", {"encoder": ENCODER}),
     "adain floor": ("adain", {"encoder": FLOOR}),
     "modulated": ("adain", {"encoder": FLOOR, "widths": [6, 5, 4], "blocks": [1, 2, 0], "hidden": 7}),

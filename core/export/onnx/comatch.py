@@ -17,8 +17,6 @@ def gram_matrix(g: Graph, x: str) -> str:
 
 def matched(g: Graph, comatch: CoMatch, x: str, gram: str) -> str:
     """`CoMatch.forward` of one style: features (B, C, H, W), Gram matrix (1, C, C)."""
-    if comatch.gain != 1:
-        gram = g.node("Mul", gram, g.constant([float(comatch.gain)]))
     weight = g.weight(comatch.weight)
     if comatch.whitening is not None:
         whitening = g.weight(comatch.whitening)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from torch import nn
@@ -18,9 +17,6 @@ from .graph import Graph
 Emit = Callable[[Graph, Any, str, Sequence[str]], str]
 """(graph, network, photo, style) → painting, in the network's own range. `style`: the weights (B or 1, S) of a
 conditional network, or the features of a style picture, whose parts have a leading 1."""
-
-Norm = Callable[[str, int], str]
-"""A value and its number of channels → the value, normalized."""
 
 Inner = Any
 """A module out of an nn.ModuleList or nn.Sequential, which lose its type."""
@@ -59,50 +55,30 @@ def _residual(g: Graph, block: Inner, x: str, style: str) -> str:
     return g.node("Add", y, layers.crop_border(g, x, block.crop) if block.crop else x)
 
 
-def msg_net_features(g: Graph, network: MsgNet, x: str) -> list[str]:
-    """`MsgNet._features`."""
-    found = [layers.convolution(g, network.stem, x)]
-    x = layers.relu(g, layers.instance_norm(g, found[0], network.config.stem))
+def _msg_net_encode(g: Graph, network: MsgNet, x: str) -> str:
+    x = layers.relu(g, layers.instance_norm(g, layers.convolution(g, network.stem, x), network.config.stem))
     for block in network.down:
-        x = _bottleneck(g, block, x, partial(layers.instance_norm, g))
-        found.append(x)
-    return found
+        x = _bottleneck(g, block, x)
+    return x
 
 
 def msg_net_style(g: Graph, network: MsgNet, picture: str) -> list[str]:
-    """`MsgNet.encode_style`: the Gram matrix (1, C, C) by channels and positions; γ and β (1, 2n, 1, 1) if steered."""
-    features = msg_net_features(g, network, picture)
-    parts = [comatch.gram_matrix(g, features[-1])]
-    if network.modulator is not None:
-        statistics = [part for x in (picture, *features) for part in layers.mean_and_deviation(g, x)]
-        parts.append(modulated.predicted(g, network.modulator, statistics))
-    return parts
+    """`MsgNet.encode_style`: the Gram matrix (1, C, C) by channels and positions."""
+    return [comatch.gram_matrix(g, _msg_net_encode(g, network, picture))]
 
 
 def msg_net_forward(g: Graph, network: MsgNet, x: str, style: Sequence[str]) -> str:
-    """`MsgNet.forward` for one Gram matrix (1, C, C), and γ and β where they are steered."""
-    gram, *steered = style
-    x = layers.grow_to_multiple(g, x, network.stride) if network.stride > 1 else x
-    features = msg_net_features(g, network, x)
-    x = comatch.matched(g, network.comatch, features[-1], gram)
-    norm: Norm = partial(layers.instance_norm, g)
-    if network.modulator is not None:
-        norm = modulated.SteeredNorm(g, steered[0], network.modulator.out.out_features // 2)
-    for block in network.blocks:
-        x = _bottleneck(g, block, x, norm)
-    for index, block in enumerate(network.up):
-        x = _bottleneck(g, block, x, norm)
-        if network.skips is not None:
-            skip = _conv(network.skips, str(index))
-            seen = layers.relu(g, layers.instance_norm(g, features[1 - index], skip.in_channels))
-            x = g.node("Add", x, layers.convolution(g, skip, seen))
-    x = norm(x, network.output.in_channels)
+    """`MsgNet.forward` for one Gram matrix (1, C, C)."""
+    x = comatch.matched(g, network.comatch, _msg_net_encode(g, network, x), style[0])
+    for block in (*network.blocks, *network.up):
+        x = _bottleneck(g, block, x)
+    x = layers.instance_norm(g, x, network.output.in_channels)
     return layers.convolution(g, network.output, layers.relu(g, x))
 
 
-def _bottleneck(g: Graph, block: Inner, x: str, norm: Norm) -> str:
+def _bottleneck(g: Graph, block: Inner, x: str) -> str:
     def activated(value: str, channels: int) -> str:
-        return layers.relu(g, norm(value, channels))
+        return layers.relu(g, layers.instance_norm(g, value, channels))
 
     y = layers.convolution(g, block.reduce, activated(x, block.reduce.in_channels))
     y = activated(y, block.spatial.in_channels)

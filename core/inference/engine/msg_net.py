@@ -21,7 +21,7 @@ from ...architectures._layers import Conv2d
 from ...architectures._mixing import mix_codes
 from ...architectures.comatch import CoMatch
 from ...architectures.msg_net import Bottleneck, MsgNet
-from .affine import Affine, Steering
+from .affine import Affine, Scaling
 from .comatch import comatch_matrices, matched_rows
 from .convolution import ColourConvolution, Convolution, Stage, UpsampleConvolution, chained
 from .maps import Maps
@@ -56,15 +56,13 @@ class Features:
     width: int
     store: RowStore | None
     """Where the rows are, if they are not computed anew."""
-    skips: tuple[Source, ...] = ()
-    """What CoMatch's input hands on beside itself: half and full resolution, normalized, for `MsgNetProgram.skips`."""
 
 
 class MsgNetProgram:
     """An MSG-Net prepared for streams."""
 
     def __init__(self, network: MsgNet, dtype: torch.dtype) -> None:
-        self.multiple = network.stride
+        self.multiple = 1
         """Of what height and width must be."""
         self.dtype = dtype
         self.sum_dtype = torch.promote_types(dtype, torch.float32)
@@ -85,7 +83,6 @@ class MsgNetProgram:
 
         self.stem = Convolution(network.stem, dtype, centre=True)
         self.down, self.blocks, self.up = sequence(network.down), sequence(network.blocks), sequence(network.up)
-        self.skips = [Convolution(cast("nn.Conv2d", skip), dtype, centre=False) for skip in network.skips or ()]
         self.comatch: CoMatch = network.comatch
         self.output = ColourConvolution(cast("Conv2d", network.output), dtype, centre=False)
 
@@ -137,9 +134,8 @@ class MsgNetProgram:
         for prepared in (*self.down[1:], *self.blocks, *self.up):
             last, size = bottleneck(prepared, size)
             most = max(most, last)
-        skip = chained(self.skips[-1:], size)[0] + 3 * stem if self.skips else 0
         # two streams are added: their blocks are cut and put together again
-        return 2 * max(most, last + skip + chained([self.output], size)[0])
+        return 2 * max(most, last + chained([self.output], size)[0])
 
     def paint(
         self,
@@ -161,58 +157,52 @@ class MsgNetProgram:
         if code is None:
             raise TypeError("MSG-Net needs the features of a style picture")
         weights = code.weights[0] if places is None else None
-        grams, *steered = code.features if places is None else places.features
+        (grams,) = code.features if places is None else places.features
         if weights is not None:
-            grams, *steered = (mix_codes(weights[None], part) for part in (grams, *steered))
+            grams = mix_codes(weights[None], grams)
         # the output's mean is many σ: not for half precision
         matrices = comatch_matrices(self.comatch, grams, self.sum_dtype)
         if places is None:
-            return self._decode(self._encode(photo, size, run), run, matrices, None, Steering(*steered))
+            return self._decode(self._encode(photo, size, run), run, matrices, None)
         # in front of CoMatch nothing depends on the style but the statistics of regions
         encoded = None if places.regional else self._encode(photo, size, run)
         maps = places.maps()
 
         def finish(norms: Norms) -> Rows:
             own = replace(run, norms=norms)
-            return self._decode(encoded or self._encode(photo, size, own), own, matrices, maps, Steering(*steered))
+            return self._decode(encoded or self._encode(photo, size, own), own, matrices, maps)
 
         return runs_by_place(finish, maps, regional=places.regional)
 
     def _encode(self, photo: Callable[[], Rows], size: tuple[int, int], run: Run) -> Features:
         """What CoMatch takes, stored."""
         x = self._enter(photo, *size, run)
-        sources: list[Source] = []
         for index, prepared in enumerate(self.down):
             keep = run.keep or index > 0
-            affine = self._normalized(x, run, Steering(), prepared.reduce.in_channels)
-            # the stem is activated, and normalized again in front of the first bottleneck; here it is not
-            sources.append(Source(x.rows, affine.write_relu if index else copy))
-            x = self._bottleneck(f"down{index}", prepared, x, affine, run, Steering(), keep=keep, store=True)
-        return replace(x, skips=tuple(reversed(sources)) if self.skips else ())
+            affine = self._normalized(x, run)
+            x = self._bottleneck(f"down{index}", prepared, x, affine, run, keep=keep, store=True)
+        return x
 
-    def _decode(
-        self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None, steering: Steering
-    ) -> Rows:
+    def _decode(self, encoded: Features, run: Run, matrices: list[Tensor], maps: Maps | None) -> Rows:
         """CoMatch and what follows: all passes but the last, which is made when the rows are asked for."""
         x = self._match(encoded, run, matrices, maps)
         for prepared in self.blocks:
-            affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
-            x = self._bottleneck("block", prepared, x, affine, run, steering, keep=True, store=True)
+            affine = self._normalized(x, run)
+            x = self._bottleneck("block", prepared, x, affine, run, keep=True, store=True)
         for index, prepared in enumerate(self.up):
             keep = run.keep or index < len(self.up) - 1
-            affine = self._normalized(x, run, steering, prepared.reduce.in_channels)
-            skip = partial(self._skipped, index, encoded.skips[index], x) if self.skips else None
-            x = self._bottleneck(f"up{index}", prepared, x, affine, run, steering, keep=keep, store=keep, skip=skip)
-        affine = self._normalized(x, run, steering, self.output.in_channels)
+            affine = self._normalized(x, run)
+            x = self._bottleneck(f"up{index}", prepared, x, affine, run, keep=keep, store=keep)
+        affine = self._normalized(x, run)
         return self._painted(self.output.at(x.height, x.width), x, affine, run)
 
     def _painted(self, stage: Stage, x: Features, affine: Affine, run: Run) -> Rows:
         for block in run.meter.through(stage.rows(x.rows(), affine.write_relu), x.height):
             yield block.to(self.sum_dtype)
 
-    def _normalized(self, x: Features, run: Run, steering: Steering, channels: int) -> Affine:
+    def _normalized(self, x: Features, run: Run) -> Affine:
         """The norm in front of a bottleneck."""
-        return run.norms.affine(steering.next(channels), x.moments, (x.height, x.width), self.sum_dtype, None)
+        return run.norms.affine(Scaling(), x.moments, (x.height, x.width), self.sum_dtype, None)
 
     def _moments(self, size: tuple[int, int], run: Run) -> Moments | None:
         return run.norms.moments(size) if run.norms.measures else None
@@ -259,11 +249,9 @@ class MsgNetProgram:
         x: Features,
         affine: Affine,
         run: Run,
-        steering: Steering,
         *,
         keep: bool,
         store: bool,
-        skip: Callable[[], Rows] | None = None,
     ) -> Features:
         """Three passes.
 
@@ -273,26 +261,20 @@ class MsgNetProgram:
             x: Its input.
             affine: The norm in front of it.
             run: Stores, progress.
-            steering: Of its norms.
             keep: Whether the two inner layers are stored.
             store: Whether the sum is.
-            skip: Rows that are added to it.
         """
         reduce = prepared.reduce.at(x.height, x.width)
-        scaling = steering.next(reduce.channels)
-        source = run.normalized(f"{name}.a", reduce, scaling, Source(x.rows, affine.write_relu), keep=keep)
+        source = run.normalized(f"{name}.a", reduce, None, Source(x.rows, affine.write_relu), keep=keep)
         spatial = prepared.spatial.at(x.height, x.width)
-        scaling = steering.next(spatial.channels)
-        source = run.normalized(f"{name}.b", spatial, scaling, source, keep=keep)
+        source = run.normalized(f"{name}.b", spatial, None, source, keep=keep)
         expand = prepared.expand.at(spatial.out_height, spatial.out_width)
 
         def total() -> Rows:
             straight = self._shortcut(prepared, x)
-            beside = None if skip is None else RowReader(skip())
             for block in expand.rows(source.rows(), source.write):
                 # without a convolution on the way this is the store itself, and the sum is at once where it belongs
-                summed = straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
-                yield summed if beside is None else summed.add_(beside.take(block.shape[2]))
+                yield straight.take(block.shape[2]).to(self.sum_dtype).add_(block)
 
         kept: RowStore | None = None
         if store:
@@ -303,10 +285,6 @@ class MsgNetProgram:
             run.consume(total(), size[0], moments, kept)
         rows = total if kept is None else partial(run.stored, kept)
         return Features(rows, moments, *size, kept)
-
-    def _skipped(self, index: int, source: Source, x: Features) -> Rows:
-        """What the encoder adds behind an upsampling bottleneck that takes `x`."""
-        return self.skips[index].at(2 * x.height, 2 * x.width).rows(source.rows(), source.write)
 
     def _shortcut(self, prepared: Prepared, x: Features) -> RowReader:
         """The other summand's rows."""
