@@ -209,7 +209,7 @@ def save_tiny_models(folder: Path) -> None:
         "transformer_net": (small, ["only"]),
         "conditional_transformer_net": (
             {**small, "styles": 4},
-            ["starry-night", "great-wave", "composition-vii", IDENTITY],
+            ["starry-night", "great-wave", "klimt-adele", IDENTITY],
         ),
         "msg_net": ({"width": 8, "blocks": 1, "stem": 8, "down": 4, "up": (4, 4), "expansion": 2}, []),
         "microast": ({"widths": (4, 8, 8)}, []),

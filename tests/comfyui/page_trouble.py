@@ -19,10 +19,8 @@ def upload(page: Session, values: dict) -> dict:
     page.shot("empty-upload")
     page.close_toasts()
     page.page.locator("#brushwork-photo").select_option("")
-    page.card("Composition VII").click()
-    page.page.wait_for_function(
-        "document.querySelector('.bw-painted')?.alt.includes('Composition VII')", timeout=PAINT_MS
-    )
+    page.card("Water Lilies").click()
+    page.page.wait_for_function("document.querySelector('.bw-painted')?.alt.includes('Water Lilies')", timeout=PAINT_MS)
     page.preview()
     return {"toast": toast, "after": page.toasts()}
 

@@ -92,7 +92,7 @@ def test_template_run_style_from_the_browser_run(server, drive) -> None:
 def test_a_fresh_install_paints_at_the_first_press_of_run(start_server, drive, fresh_base: Path) -> None:
     """Nothing but the pack: no photo, no models folder, no network. 512×512 pixels."""
     with start_server(fresh_base, {"HF_HUB_OFFLINE": "1"}) as server:
-        styles = ["great-wave", "starry-night", "composition-vii"]
+        styles = ["great-wave", "starry-night", "klimt-adele"]
         seen = drive(server, "fresh", template="first_steps", photo="astronaut", styles=styles)
         painting(server, seen["entry"])
     print("seconds from Run to the painting:", [round(one, 2) for one in seen["seconds"]])
