@@ -13,7 +13,7 @@ Margin = tuple[int, int]
 """Rows above and below a picture, columns left and right of it."""
 
 
-def mirrored_places(length: int, margin: int, first: int, count: int) -> Tensor:
+def mirrored_places(length: int, margin: int, first: int, count: int) -> list[int]:
     """Which of `length` pixels lie at `first` … `first + count − 1` of a line that is mirrored outwards at both ends.
 
     The outermost pixel is not repeated (… c b a b c …), as networks pad; short lines are mirrored again and again.
@@ -26,12 +26,11 @@ def mirrored_places(length: int, margin: int, first: int, count: int) -> Tensor:
         count: Any.
 
     Returns:
-        (count,), int64, 0 … `length` − 1, on the CPU.
+        `count` places, 0 … `length` − 1; plain numbers, which exist on every device, without data too.
     """
-    place = torch.arange(first, first + count).clamp_max(length + 2 * margin - 1) - margin
-    period = max(1, 2 * (length - 1))
-    place = place.remainder(period)
-    return torch.minimum(place, period - place)
+    period, last = max(1, 2 * (length - 1)), length + 2 * margin - 1
+    places = ((min(place, last) - margin) % period for place in range(first, first + count))
+    return [min(place, period - place) for place in places]
 
 
 def mirrored(image: Tensor, margin: Margin) -> Tensor:
@@ -40,7 +39,7 @@ def mirrored(image: Tensor, margin: Margin) -> Tensor:
         if pixels:
             length = image.shape[axis]
             places = mirrored_places(length, pixels, 0, length + 2 * pixels)
-            image = image.index_select(axis, places.to(image.device))
+            image = image.index_select(axis, torch.tensor(places, device=image.device))
     return image
 
 

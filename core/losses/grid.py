@@ -14,6 +14,9 @@ BESIDE = (-5, -4, -3, -2, 2, 3, 4, 5)
 TOLERATED = 1.25
 """Of a tile's P_k / mean P_beside: so much one without a grid has by chance. Whole lines average more."""
 
+QUANTISATION = (1 / 255) ** 2 / 12
+"""Variance of rounding to 8 bits: grids below it are not seen, and gradients stay bounded on pictures of one colour."""
+
 
 def grid_loss(image: Tensor) -> Tensor:
     """Σ max(0, ln(P_k / mean P_beside)) over periods of 2 and 4 px and both axes; shape (B,), 0 without a grid.
@@ -44,10 +47,11 @@ def _excess(pictures: Tensor, tolerated: float) -> Tensor:
     side = pictures.shape[-1]
     window = torch.hann_window(side, dtype=pictures.dtype, device=pictures.device)
     power = torch.fft.rfft((pictures - pictures.mean(4, keepdim=True)) * window).abs().square().mean((2, 3))
+    power = power + QUANTISATION * window.square().sum()
     total = pictures.new_zeros(len(pictures))
     for period in PERIODS_PX:
         place = side // period
         beside = [place + step for step in BESIDE if place + step < power.shape[-1]]
-        ratio = power[..., place] / power[..., beside].mean(-1).detach().clamp_min(1e-12)
+        ratio = power[..., place] / power[..., beside].mean(-1).detach()
         total = total + (ratio / tolerated).clamp_min(1).log().mean(1)
     return total

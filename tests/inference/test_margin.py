@@ -40,7 +40,7 @@ NETWORKS = {
     "conditional": ("conditional_transformer_net", {"styles": 3, "output": "sigmoid"}),
     "instance": ("transformer_net", {"output": "sigmoid"}),
     "modulated": ("adain", {"encoder": FLOOR, "widths": [6, 5, 4], "blocks": [1, 2, 0], "hidden": 7}),
-    "msg_net": ("msg_net", {"width": 4, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2], "hidden": 7}),
+    "msg_net": ("msg_net", {"width": 4, "blocks": 2, "stem": 8, "down": 4, "up": [4, 2]}),
 }
 NARROW = {"encoder_widths": [4, 6, 10], "decoder_widths": [6, 4], "blocks": 1}
 LEFT = (torch.linspace(0, 1.2, 31) + torch.linspace(-0.6, 0.4, 17)[:, None]).clamp(0, 1)

@@ -328,7 +328,7 @@ def test_several_styles_are_added_at_once_and_take_turns(args: TrainArgs) -> Non
     old, new = before.network.state_dict(), after.network.state_dict()
     for name, tensor in old.items():
         assert torch.equal(new[name][: len(tensor)], tensor), name
-    rows = new["encoder.0.norm.weight"]
+    rows = new["encoder.0.norm.bias"]  # near 0, where half precision is fine
     starts = [before.spec.style_names.index(name) for name in task.nearest]
     for row, start in enumerate(starts, len(before.spec.styles)):
         assert not torch.equal(rows[row], rows[start]), "every one has learned"

@@ -90,16 +90,17 @@ class Maps:
     def _rows(self, first: int, stop: int, width: int) -> Tensor:
         """Rows (K or K + 1, stop − first, width) at full resolution, mirrored and repeated beyond the photo."""
         places = mirrored_places(self.photo[0], self.margin[0], first, stop - first)
-        top, bottom = int(places.min()), int(places.max()) + 1
+        top, bottom = min(places), max(places) + 1
         rows = resize_mask_rows(self.masks[None], self.photo, top, bottom)[0]
         if self.alpha is not None:
             alpha = resize_mask_rows(self.alpha.float()[None], self.photo, top, bottom)[0]
             rows = torch.cat((rows * alpha, 1 - alpha))
-        if not torch.equal(places, torch.arange(top, bottom)):
-            rows = rows.index_select(1, (places - top).to(rows.device))
+        if places != list(range(top, bottom)):
+            rows = rows.index_select(1, torch.tensor([place - top for place in places], device=rows.device))
         if width == self.photo[1]:
             return rows
-        return rows.index_select(2, mirrored_places(self.photo[1], self.margin[1], 0, width).to(rows.device))
+        columns = mirrored_places(self.photo[1], self.margin[1], 0, width)
+        return rows.index_select(2, torch.tensor(columns, device=rows.device))
 
 
 def _by_pixel(rows: Tensor) -> Tensor:

@@ -62,11 +62,13 @@ class Extended:
     def read(self, first: int, count: int) -> Tensor:
         """A new block, or that of `rows` where nothing is repeated."""
         places = mirrored_places(self.rows.height, self.margin[0], first, count)
-        start, stop = int(places.min()), int(places.max()) + 1
+        start, stop = min(places), max(places) + 1
         block = self.rows.read(start, stop - start)
-        if not torch.equal(places, torch.arange(start, stop)):
-            block = block.index_select(2, (places - start).to(block.device))
-        return block if self.width == self.rows.width else block.index_select(3, self._columns.to(block.device))
+        if places != list(range(start, stop)):
+            block = block.index_select(2, torch.tensor([place - start for place in places], device=block.device))
+        if self.width == self.rows.width:
+            return block
+        return block.index_select(3, torch.tensor(self._columns, device=block.device))
 
 
 class MemoryRows:
