@@ -33,6 +33,13 @@ def mirrored_places(length: int, margin: int, first: int, count: int) -> list[in
     return [min(place, period - place) for place in places]
 
 
+def selected(block: Tensor, axis: int, places: list[int], first: int) -> Tensor:
+    """Rows or columns of a block that begins at `first`, in the order of `places`; itself where that is its own."""
+    if places == list(range(first, first + block.shape[axis])):
+        return block
+    return block.index_select(axis, torch.tensor(places, device=block.device) - first)
+
+
 def mirrored(image: Tensor, margin: Margin) -> Tensor:
     """(B, C, H, W) with its margin; the image itself where there is none."""
     for axis, pixels in zip((2, 3), margin, strict=True):

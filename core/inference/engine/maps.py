@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...margin import Margin, mirrored_places
+from ...margin import Margin, mirrored_places, selected
 from ...masks import resize_mask_rows
 from .affine import MapRows, precise
 from .rows import block_rows
@@ -41,6 +41,7 @@ class Maps:
         self.masks, self.alpha, self.dtype = masks.float(), alpha, dtype
         self.photo, self.margin, self.picture = photo, margin, picture
         self._reduced: dict[tuple[int, int], Tensor] = {}
+        self._columns: dict[int, Tensor] = {}
 
     @property
     def count(self) -> int:
@@ -95,12 +96,13 @@ class Maps:
         if self.alpha is not None:
             alpha = resize_mask_rows(self.alpha.float()[None], self.photo, top, bottom)[0]
             rows = torch.cat((rows * alpha, 1 - alpha))
-        if places != list(range(top, bottom)):
-            rows = rows.index_select(1, torch.tensor([place - top for place in places], device=rows.device))
+        rows = selected(rows, 1, places, top)
         if width == self.photo[1]:
             return rows
-        columns = mirrored_places(self.photo[1], self.margin[1], 0, width)
-        return rows.index_select(2, torch.tensor(columns, device=rows.device))
+        if width not in self._columns:
+            columns = mirrored_places(self.photo[1], self.margin[1], 0, width)
+            self._columns[width] = torch.tensor(columns, device=rows.device)
+        return rows.index_select(2, self._columns[width])
 
 
 def _by_pixel(rows: Tensor) -> Tensor:

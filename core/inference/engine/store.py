@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...errors import BrushworkError
-from ...margin import Margin, mirrored_places
+from ...margin import Margin, mirrored_places, selected
 from .rows import CPU, Rows, block_rows, empty_rows, reusable
 
 
@@ -57,18 +57,14 @@ class Extended:
     def __init__(self, rows: RowSource, height: int, width: int, margin: Margin = (0, 0)) -> None:
         self.rows, self.height, self.width, self.channels = rows, height, width, rows.channels
         self.margin = margin
-        self._columns = mirrored_places(rows.width, margin[1], 0, width)
+        self._columns = torch.tensor(mirrored_places(rows.width, margin[1], 0, width))
 
     def read(self, first: int, count: int) -> Tensor:
         """A new block, or that of `rows` where nothing is repeated."""
         places = mirrored_places(self.rows.height, self.margin[0], first, count)
-        start, stop = min(places), max(places) + 1
-        block = self.rows.read(start, stop - start)
-        if places != list(range(start, stop)):
-            block = block.index_select(2, torch.tensor([place - start for place in places], device=block.device))
-        if self.width == self.rows.width:
-            return block
-        return block.index_select(3, torch.tensor(self._columns, device=block.device))
+        start = min(places)
+        block = selected(self.rows.read(start, max(places) + 1 - start), 2, places, start)
+        return block if self.width == self.rows.width else block.index_select(3, self._columns.to(block.device))
 
 
 class MemoryRows:
