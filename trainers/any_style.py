@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..core.architectures import StyleCode, StyleNetwork, build_network
 from ..core.images import resize_image
-from ..core.losses import PerceptualLoss, grid_loss, total_variation_loss
+from ..core.losses import PerceptualLoss
 from ..core.losses.ssim import ssim
 from .args import TrainArgs
 from .data import PhotoBatches, picture_files
@@ -103,10 +103,7 @@ class AnyStyleTask(BalancedTask):
         total = total / len(photos)
         # Networks with a linear output are not held in range by anything else.
         total = total + 10 * (stylized - stylized.clamp(0, 1)).square().mean()
-        if self.args.tv_weight:
-            total = total + self.args.tv_weight * total_variation_loss(stylized)
-        if self.args.grid_weight:
-            total = total + self.args.grid_weight * grid_loss(stylized).mean()
+        total = total + self.regularization(stylized)
         shown = [float(part.detach().mean()) if len(index) else 0.0 for part in (style, content)]
         return StepLosses(total, shown[0], shown[1], more)
 

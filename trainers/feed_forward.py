@@ -15,7 +15,7 @@ from torch import Tensor
 from ..core.architectures import StyleCode, StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
 from ..core.images import resize_short_side
-from ..core.losses import PerceptualLoss, StyleTargets, grid_loss, total_variation_loss
+from ..core.losses import PerceptualLoss, StyleTargets
 from ..core.spec import IDENTITY, StyleInfo
 from ..core.style_model import StyleModel
 from .args import STROKE_SUFFIXES, TrainArgs
@@ -141,10 +141,7 @@ class FeedForwardTask(BalancedTask):
         """Balanced sum of the losses over the batch, and what is shown of them."""
         terms = self.loss(stylized, self.loss.content_targets(photos), self.targets, index)
         total = self.balance.total(terms.style, terms.content, index)
-        if self.args.tv_weight:
-            total = total + self.args.tv_weight * total_variation_loss(stylized) * len(photos)
-        if self.args.grid_weight:
-            total = total + self.args.grid_weight * grid_loss(stylized).sum()
+        total = total + self.regularization(stylized) * len(photos)
         return total, float(terms.style.detach().mean()), float(terms.content.detach().mean())
 
     def styles(self) -> tuple[StyleInfo, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.architectures import StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
 from ..core.checkpoints.native import save_checkpoint
+from ..core.losses import grid_loss, total_variation_loss
 from ..core.spec import ModelSpec, StyleInfo
 from ..core.style_model import StyleModel
 from .args import TrainArgs
@@ -56,6 +57,15 @@ class BalancedTask:
             BrushworkError: It cannot be read.
         """
         take_over(self.network, load_checkpoint(path), [], path.name)
+
+    def regularization(self, stylized: Tensor) -> Tensor:
+        """What is asked of paintings (B, 3, H, W) of any style, total variation and grids: a scalar, mean over them."""
+        total = stylized.new_zeros(())
+        if self.args.tv_weight:
+            total = total + self.args.tv_weight * total_variation_loss(stylized)
+        if self.args.grid_weight:
+            total = total + self.args.grid_weight * grid_loss(stylized).mean()
+        return total
 
     def styles(self) -> tuple[StyleInfo, ...]:
         """Descriptions of the model's own styles; none where the style is a picture."""

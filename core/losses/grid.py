@@ -1,4 +1,4 @@
-"""Loss of patterns that repeat every 2 or 4 pixels, which upsampling makes and pooling in the loss network rewards."""
+"""Loss of patterns that repeat every 2 or 4 pixels, which upsampling makes possible (docs/adr/0021)."""
 
 from __future__ import annotations
 
