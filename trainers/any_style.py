@@ -88,9 +88,10 @@ class AnyStyleTask(BalancedTask):
         index = torch.zeros(int(painted.sum()), dtype=torch.long, device=photos.device)
         style = content = photos.new_zeros(len(index))
         if len(index):
+            seen, wanted = self.in_phase(step, stylized[painted], photos[painted])
             terms = self.loss(
-                stylized[painted],
-                self.loss.content_targets(photos[painted]),
+                seen,
+                self.loss.content_targets(wanted),
                 self.loss.style_targets([styles[painted]], self.photos),
                 torch.arange(len(index), device=photos.device),
             )

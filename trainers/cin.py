@@ -39,7 +39,8 @@ class ConditionalTask(FeedForwardTask):
         identity = index == self.count - 1
         total, style, content, more = stylized.new_zeros(()), 0.0, 0.0, {}
         if not identity.all():
-            total, style, content = self.painted(stylized[~identity], photos[~identity], index[~identity])
+            painted = ~identity
+            total, style, content = self.painted(stylized[painted], photos[painted], index[painted], step)
         elif self.args.shard.world > 1:
             self.balance.total(photos.new_zeros(0), photos.new_zeros(0), index[:0])  # the others wait for its sum
         if identity.any():

@@ -127,7 +127,7 @@ class FeedForwardTask(BalancedTask):
         count, places = len(self.paintings), self.args.shard.rows(self.args.batch)
         index = (step * self.args.batch + torch.arange(places.start, places.stop, device=photos.device)) % count
         stylized = self.stylize(photos, one_hot(index, count) if count > 1 else None)
-        total, style, content = self.painted(stylized, photos, index)
+        total, style, content = self.painted(stylized, photos, index, step)
         return StepLosses(total / len(photos), style, content)
 
     def stylize(self, photos: Tensor, weights: Tensor | None) -> Tensor:
@@ -137,9 +137,10 @@ class FeedForwardTask(BalancedTask):
             out = self.network(photos.contiguous(memory_format=torch.channels_last), code)
         return out.float()
 
-    def painted(self, stylized: Tensor, photos: Tensor, index: Tensor) -> tuple[Tensor, float, float]:
+    def painted(self, stylized: Tensor, photos: Tensor, index: Tensor, step: int) -> tuple[Tensor, float, float]:
         """Balanced sum of the losses over the batch, and what is shown of them."""
-        terms = self.loss(stylized, self.loss.content_targets(photos), self.targets, index)
+        seen, wanted = self.in_phase(step, stylized, photos)
+        terms = self.loss(seen, self.loss.content_targets(wanted), self.targets, index)
         total = self.balance.total(terms.style, terms.content, index)
         total = total + self.regularization(stylized) * len(photos)
         return total, float(terms.style.detach().mean()), float(terms.content.detach().mean())
