@@ -1,8 +1,10 @@
-"""The contact sheets of a model card: samples × styles, strength 0 → 1, a mix from A to B, stroke sizes.
+"""The pictures of a model card: samples × styles, strength 0 → 1, a mix from A to B, stroke sizes, losses of its runs.
 
     python benchmarks/model_sheets.py MODEL [COMPANION …] -o docs/images/models [--paintings FILE …] [--mix A B]
+        [--logs FIRST.log.jsonl SECOND.log.jsonl …]
 
-Named styles come from the model; any-style models need `--paintings`. JPEGs, each below 300 KB.
+Named styles come from the model; any-style models need `--paintings`. Of a model with learned stroke sizes there is no
+sheet of styles: its sheet of strokes shows all of them. JPEGs, each below 300 KB; the losses are a PNG.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from brushwork.core.pictures import contact_sheet, find_pictures
 from brushwork.core.spec import IDENTITY
 from brushwork.core.style_model import StyleLayer
 from brushwork.trainers.data import read_rgb
+from brushwork.trainers.loss_curve import loss_curve, read_log
 from PIL import Image
 from torch import Tensor
 
@@ -47,6 +50,15 @@ def save(sheet: Image.Image, path: Path) -> None:
     print(path, path.stat().st_size)
 
 
+def one_after_the_other(logs: Sequence[Path]) -> list[dict]:
+    """The records of several runs as if they were one."""
+    records: list[dict] = []
+    for log in logs:
+        before = records[-1]["step"] if records else 0
+        records += [{**record, "step": before + record["step"]} for record in read_log(log)]
+    return records
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="+")
@@ -54,6 +66,7 @@ def main() -> None:
     parser.add_argument("--name", help="head of the file names; default: the model's file name")
     parser.add_argument("--paintings", type=Path, nargs="+", default=[], help="for any-style models")
     parser.add_argument("--mix", nargs=2, metavar=("A", "B"))
+    parser.add_argument("--logs", type=Path, nargs="+", default=[], help="of the runs that made it, in order")
     parser.add_argument("--cell", type=int, default=200)
     args = parser.parse_args()
 
@@ -70,13 +83,15 @@ def main() -> None:
     def sheet(kind: str, rows: Sequence[Sequence[Tensor | None]], left: Sequence[str], top: Sequence[str]) -> None:
         save(contact_sheet(rows, left, top, cell_px=args.cell), args.out / f"{name}-{kind}.jpg")
 
-    head: list[Tensor | None] = list(photos.values())
-    rows = [[*([None] if paintings else []), *head]]
-    for style in styles.values():
-        own: list[Tensor | None] = [style] if isinstance(style, Tensor) else []
-        rows.append([*own, *(paint(photo, style) for photo in photos.values())])
-    top = [*(["painting"] if paintings else []), *photos]
-    sheet("styles", rows, ["photo", *styles], top)
+    learned = list(dict.fromkeys(style.partition("--")[0] for style in named if "--" in style))
+    if not learned:
+        head: list[Tensor | None] = list(photos.values())
+        rows = [[*([None] if paintings else []), *head]]
+        for style in styles.values():
+            own: list[Tensor | None] = [style] if isinstance(style, Tensor) else []
+            rows.append([*own, *(paint(photo, style) for photo in photos.values())])
+        top = [*(["painting"] if paintings else []), *photos]
+        sheet("styles", rows, ["photo", *styles], top)
 
     chosen = list(styles)[:4]
     photo = photos["astronaut"]
@@ -92,7 +107,6 @@ def main() -> None:
         ]
         sheet("mix", rows, [f"{a} to {b}"] * 2, [f"{share:.0%}" for share in SHARES])
 
-    learned = list(dict.fromkeys(style.partition("--")[0] for style in named if "--" in style))
     if learned:
         rows = [
             [paint(photos[p], f"{s}--{size}") for p in ("astronaut", "coffee") for size in ("small", "large")]
@@ -104,6 +118,9 @@ def main() -> None:
             [paint(photo, styles[style], controls=Controls(stroke_size=size)) for size in STROKES] for style in chosen
         ]
         sheet("strokes", rows, chosen, [f"stroke size {size:g}" for size in STROKES])
+
+    if args.logs:
+        loss_curve(one_after_the_other(args.logs)).quantize(64).save(args.out / f"{name}-losses.png", optimize=True)
 
 
 if __name__ == "__main__":
