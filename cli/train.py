@@ -107,7 +107,7 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--content", choices=("perceptual", "pixel"), default="perceptual")
     parser.add_argument("--tv-weight", type=float, default=0.0, help="total variation (0)")
-    parser.add_argument("--grid-weight", type=float, default=0.1, help="against patterns every 2 or 4 px (0.1)")
+    parser.add_argument("--grid-weight", type=float, default=0.0, help="against patterns every 2 or 4 px (0)")
     parser.add_argument(
         "--preview", type=Path, nargs="+", default=[], metavar="PHOTO", help="photos for OUT.preview.png, every minute"
     )

@@ -119,8 +119,8 @@ class TrainArgs(RunArgs):
     """What of the photo is kept: perceptual (features) | pixel."""
     tv_weight: float = 0.0
     """Total variation; it smooths strokes too, and against grids there is `grid_weight`."""
-    grid_weight: float = 0.1
-    """Loss of patterns that repeat every 2 or 4 px (core/losses/grid.py)."""
+    grid_weight: float = 0.0
+    """Loss of patterns that repeat every 2 or 4 px (core/losses/grid.py); 0.1 for a network that can paint already."""
     upsampling: str = "nearest"
     """nearest | bilinear | transposed."""
 
