@@ -15,6 +15,7 @@ from ..core.losses.ssim import ssim
 from .args import TrainArgs
 from .data import PhotoBatches, picture_files
 from .loss_network import perceptual_loss
+from .phase import in_phase
 from .style_task import BalancedTask
 from .task import StepLosses
 
@@ -88,7 +89,7 @@ class AnyStyleTask(BalancedTask):
         index = torch.zeros(int(painted.sum()), dtype=torch.long, device=photos.device)
         style = content = photos.new_zeros(len(index))
         if len(index):
-            seen, wanted = self.in_phase(step, stylized[painted], photos[painted])
+            seen, wanted = in_phase(step, stylized[painted], photos[painted])
             terms = self.loss(
                 seen,
                 self.loss.content_targets(wanted),

@@ -21,6 +21,7 @@ from ..core.style_model import StyleModel
 from .args import STROKE_SUFFIXES, TrainArgs
 from .data import PhotoBatches, read_rgb
 from .loss_network import perceptual_loss
+from .phase import in_phase
 from .style_task import BalancedTask
 from .task import StepLosses
 from .thumbnail import thumbnail
@@ -139,7 +140,7 @@ class FeedForwardTask(BalancedTask):
 
     def painted(self, stylized: Tensor, photos: Tensor, index: Tensor, step: int) -> tuple[Tensor, float, float]:
         """Balanced sum of the losses over the batch, and what is shown of them."""
-        seen, wanted = self.in_phase(step, stylized, photos)
+        seen, wanted = in_phase(step, stylized, photos)
         terms = self.loss(seen, self.loss.content_targets(wanted), self.targets, index)
         total = self.balance.total(terms.style, terms.content, index)
         total = total + self.regularization(stylized) * len(photos)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..core.architectures import StyleNetwork, build_network
@@ -67,15 +66,6 @@ class BalancedTask:
         if self.args.grid_weight:
             total = total + self.args.grid_weight * grid_loss(stylized).mean()
         return total
-
-    def in_phase(self, step: int, *pictures: Tensor) -> list[Tensor]:
-        """Crops of pictures (B, 3, H, W), the same place in all: 3 px smaller, 0 to 3 px down and right by chance.
-
-        The loss network's poolings look at every second and fourth pixel. If they always begin at the same place, a
-        network learns to paint in phase with them, and the loss rises when the painting moves (docs/adr/0022).
-        """
-        top, left = torch.randint(4, (2,), generator=torch.Generator().manual_seed(step)).tolist()
-        return [x[..., top : x.shape[-2] - 3 + top, left : x.shape[-1] - 3 + left] for x in pictures]
 
     def styles(self) -> tuple[StyleInfo, ...]:
         """Descriptions of the model's own styles; none where the style is a picture."""

@@ -57,7 +57,7 @@ def test_styles_are_cut_from_larger_and_smaller_versions(args: TrainArgs, tmp_pa
 
 
 def test_own_styles_are_compared_with_the_photo_alone(args: TrainArgs, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = CoMatchTask(replace(args, grid_weight=0.0))
+    task = CoMatchTask(args)
     photos, styles, _ = task.batches.batch(0)
     monkeypatch.setattr(task, "stylize", lambda photos, styles: photos)
     everything = task.step((photos, styles, torch.ones(len(photos), dtype=torch.bool)), 0)
