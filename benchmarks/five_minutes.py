@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from brushwork.cli._memory import keep_freed_memory
 from brushwork.core.hub import resolve_files
+from brushwork.core.inference.device import bf16_is_fast
 from brushwork.trainers.args import ANY_STYLE, METHODS, TrainArgs
 from brushwork.trainers.loop import run
 from brushwork.trainers.methods import make_task
@@ -42,6 +43,7 @@ def train(method: str, args: argparse.Namespace) -> tuple[Path, int]:
         minutes=args.minutes,
         size_px=args.any_style_size if method in ANY_STYLE else 256,
         style_size_px=args.any_style_size if method in ANY_STYLE else 256,
+        bf16=bf16_is_fast(torch.device("cpu")),
     )
     steps = [0]
     run(make_task(options), options, callbacks=(lambda p: steps.append(p.step),), clock=CLOCKS[args.clock])

@@ -22,6 +22,7 @@ from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.hub import resolve_files
 from brushwork.core.images import resize_short_side
 from brushwork.core.inference import Stylizer
+from brushwork.core.inference.device import bf16_is_fast
 from brushwork.core.pictures import contact_sheet
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.data import read_rgb
@@ -94,6 +95,7 @@ def main() -> None:
         minutes=args.minutes,
         size_px=128,  # four times as many steps as with 256
         start_from=resolve_files("cin-starter")[0],
+        bf16=bf16_is_fast(torch.device("cpu")),
     )
     samples = [resize_short_side(read_rgb(SAMPLES / name), 200)[..., :300] for name in ("chelsea.jpg", "coffee.jpg")]
     rows: list[list[Tensor | None]] = []

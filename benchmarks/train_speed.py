@@ -27,6 +27,7 @@ from brushwork.cli._memory import keep_freed_memory
 from brushwork.core.checkpoints import load_checkpoint
 from brushwork.core.checkpoints.encoder import load_encoder
 from brushwork.core.images import resize_short_side
+from brushwork.core.inference.device import bf16_is_fast
 from brushwork.core.losses import gram_matrix
 from brushwork.core.losses.encoders import EncoderStack
 from brushwork.trainers.args import TrainArgs
@@ -159,21 +160,22 @@ class SameLossTask(InstanceTask):
         super().__init__(args)
         self.same = same
 
-    def painted(self, stylized: Tensor, photos: Tensor, index: Tensor) -> tuple[Tensor, float, float]:
+    def painted(self, stylized: Tensor, photos: Tensor, index: Tensor, step: int) -> tuple[Tensor, float, float]:
         style, content = self.same(stylized, photos)
         return (style + content) * len(photos), float(style.detach()), float(content.detach())
 
 
 def train_ours(args: argparse.Namespace) -> Path:
-    """Full width, batch 4, 256 px, as the reference; memory as in our command."""
+    """Full width, batch 4, 256 px, as the reference; memory and precision as in our command."""
     keep_freed_memory()
-    out = args.work / "ours.safetensors"
+    out, bf16 = args.work / "ours.safetensors", bf16_is_fast(torch.device("cpu"))
     options = TrainArgs(
         method="in", styles=(args.style,), photos=args.photos, out=out, encoder=tuple(args.encoder),
         minutes=args.our_minutes, widths=(32, 64, 128), size_px=256, batch=4, learning_rate=args.learning_rate,
         style_layers=tuple((name, 1.0) for name in LAYERS), content_layers=(CONTENT,),
+        bf16=bf16,
     )  # fmt: skip
-    task = SameLossTask(options, loss_of(args, torch.bfloat16))
+    task = SameLossTask(options, loss_of(args, torch.bfloat16 if bf16 else torch.float32))
     steps = []
     run(task, options, callbacks=(lambda progress: steps.append(progress.step),), clock=CLOCKS[args.clock])
     print(f"ours {args.our_minutes:.1f} min, {steps[-1]} steps", file=sys.stderr, flush=True)

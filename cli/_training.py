@@ -50,8 +50,7 @@ def add_run_options(
 
 def run_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
     """Fields of RunArgs."""
-    from ..core.inference.device import resolve_device
-    from ..trainers.session import bf16_is_fast
+    from ..core.inference.device import bf16_is_fast, resolve_device
 
     device = resolve_device(args.device)
     return {

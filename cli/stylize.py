@@ -76,7 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--precision",
         choices=("auto", "exact", "fast"),
         default="auto",
-        help="exact: float32; fast: half precision; auto: fast on CUDA",
+        help="exact: float32; fast: half precision, where the processor has it; auto: fast on CUDA",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default %(default)s")
     parser.add_argument(

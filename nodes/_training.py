@@ -118,8 +118,8 @@ def _arguments(
     widgets: Mapping[str, Any], job: Job, out: Path, photos: Path, styles: Sequence[Path], encoder: Path
 ) -> TrainArgs:
     """The widgets in the trainer's own words."""
+    from ..core.inference.device import bf16_is_fast
     from ..trainers.layer_weights import parse_layer_weights
-    from ..trainers.session import bf16_is_fast
 
     layers = parse_layer_weights(widgets.get("style_layers", "").replace(",", " ").split())
     steps, device = widgets["steps"] or None, _host.torch_device()

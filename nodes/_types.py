@@ -79,8 +79,8 @@ def precision_input() -> io.Input:
         default="auto",
         advanced=True,
         tooltip=(
-            "exact computes in 32 bits. fast computes in 16 bits, with less memory and differences the eye "
-            "does not see. auto is fast on NVIDIA cards and exact elsewhere."
+            "exact computes in 32 bits. fast computes in 16 bits where the processor can, with less memory and "
+            "differences the eye does not see. auto is fast on NVIDIA cards and exact elsewhere."
         ),
     )
 

@@ -31,6 +31,12 @@ if "brushwork" not in sys.modules:
     _bind_checkout()
 
 
+@pytest.fixture
+def fast_is_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`fast` computes in bfloat16 on this machine too, if only by imitation."""
+    monkeypatch.setattr("brushwork.core.inference.device.bf16_is_fast", lambda _: True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     """One that wakes while the interpreter ends can abort the process (pytorch/pytorch issue 38228)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..core.checkpoints import load_checkpoint
@@ -105,11 +104,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def bf16_is_fast(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 itself; where it only imitates it, float32 is several times faster."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # newer versions of torch have these
-    return device.type == "cpu" and any(getattr(torch.cpu, question, bool)() for question in questions)

@@ -44,7 +44,7 @@ class Stylizer:
     Args:
         model: Not modified: where device or dtype differ, the Stylizer keeps a converted copy.
         device: `auto` (CUDA, MPS, CPU in this order), a name such as `cuda:1`, or a torch.device.
-        precision: `exact` float32, `fast` bfloat16 on the CPU, float16 elsewhere; `auto` fast on CUDA only.
+        precision: `exact`, `fast` or `auto` (core/inference/device.py).
         max_batch: Most pictures in one forward pass; fewer where they are large. None: one on the CPU, where
             batches gain nothing, up to eight elsewhere.
         max_memory: Bytes that a run may take besides photo and painting; larger pictures are painted in more, smaller

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from brushwork.core.errors import ConfigError
 from brushwork.core.inference import Stylizer, resolve_device
-from brushwork.core.inference.device import resolve_dtype
+from brushwork.core.inference.device import bf16_is_fast, resolve_dtype
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 
@@ -23,9 +25,25 @@ CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
         ("fast", CUDA, torch.float16),
     ],
 )
+@pytest.mark.usefixtures("fast_is_bf16")
 def test_precision_table(precision, device, dtype):
     assert resolve_dtype(precision, device) == dtype
     assert resolve_dtype(precision, device, torch.float16) == dtype
+
+
+def test_fast_is_never_an_imitation(monkeypatch):
+    """On an Ice Lake without AVX512-BF16 bfloat16 took three times as long as float32."""
+    monkeypatch.setattr("brushwork.core.inference.device.bf16_is_fast", lambda _: False)
+    assert resolve_dtype("fast", CPU) == torch.float32
+    assert resolve_dtype("fast", CPU, torch.float64) == torch.float64
+    assert resolve_dtype("fast", CUDA) == torch.float16
+
+
+def test_bfloat16_where_nothing_is_known_is_not_fast():
+    assert not bf16_is_fast(MPS)
+    flags = Path("/proc/cpuinfo")
+    if flags.exists() and "avx" in (known := flags.read_text()):
+        assert bf16_is_fast(CPU) == ("avx512_bf16" in known or "amx_tile" in known)
 
 
 def test_unknown_names_are_explained():
@@ -43,6 +61,7 @@ def test_cuda_without_cuda_is_explained():
     assert resolve_device("auto").type in ("cpu", "mps")
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 @pytest.mark.parametrize("stored", [torch.float16, torch.float32, torch.float64])
 @pytest.mark.parametrize("precision", ["exact", "fast"])
 def test_the_model_given_is_not_modified(any_model, stored, precision):
@@ -55,6 +74,7 @@ def test_the_model_given_is_not_modified(any_model, stored, precision):
     )
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 def test_no_copy_where_none_is_needed(fixed):
     assert Stylizer(fixed, "cpu", "exact").model is fixed
     fast = Stylizer(fixed, "cpu", "fast")
@@ -68,6 +88,7 @@ def test_float64_models_stay_float64_in_exact(fixed):
     assert (Stylizer(fixed, "cpu", "exact")(photo) - fixed(photo)).abs().max() < 1e-12
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 def test_fast_is_close_to_exact_and_keeps_statistics_in_float32(any_model):
     photo = torch.rand(1, 3, 64, 64)
     fast = Stylizer(any_model, "cpu", "fast")

@@ -51,6 +51,7 @@ def style_for(model, side=20):
     return torch.rand(1, 3, side, side) if model.style_kind == "image" else None
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (7, 5), (51, 83)])
 @pytest.mark.parametrize("precision", ["exact", "fast"])
 def test_any_size_in_both_precisions(model, size, precision):
@@ -70,6 +71,7 @@ def test_style_pictures_of_any_size(model, side):
     assert torch.isfinite(out).all()
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 def test_fast_is_close_to_exact(model):
     photo, style = torch.rand(1, 3, 64, 64), style_for(model)
     exact = Stylizer(model, "cpu", "exact")(photo, style)

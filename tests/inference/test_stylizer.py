@@ -27,6 +27,7 @@ def test_the_sizes_of_the_issue(conditional, size):
     assert torch.isfinite(out).all()
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("precision", ["exact", "fast"])
 def test_the_photos_dtype_comes_back(any_model, dtype, precision):

@@ -178,6 +178,7 @@ def test_settings_that_make_no_sense_count_as_not_set(host, routes, settings, no
     assert module.current() == module.Settings()
 
 
+@pytest.mark.usefixtures("fast_is_bf16")
 def test_auto_means_what_the_settings_say(host, hosted, settings) -> None:
     import torch
 

@@ -10,7 +10,6 @@ import torch
 from brushwork.trainers.args import RunArgs
 from brushwork.trainers.loop import Progress
 from brushwork.trainers.session import (
-    bf16_is_fast,
     duration,
     readable_pictures,
     seconds_left,
@@ -64,8 +63,3 @@ def test_the_first_readable_pictures_are_found(tmp_path: Path) -> None:
         Image.new("L", (9, 9)).save(tmp_path / f"{name}.png")
     assert [path.name for path in readable_pictures(tmp_path, 2)] == ["b.png", "c.png"]
     assert readable_pictures(tmp_path / "nowhere", 2) == []
-
-
-def test_bfloat16_where_nothing_is_known_is_not_fast() -> None:
-    assert not bf16_is_fast(torch.device("mps"))
-    assert isinstance(bf16_is_fast(torch.device("cpu")), bool)
