@@ -46,8 +46,8 @@ class RunArgs:
     seed: int = 0
     """Of initialisation, photo order, crops."""
     bf16: bool = False
-    """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32. Only where the device
-    multiplies in it itself (core.inference.device.bf16_is_fast); elsewhere a step takes several times as long."""
+    """bfloat16 arithmetic inside network and encoder; weights, statistics and losses stay float32. For devices that
+    multiply in it themselves (core.inference.device.bf16_is_fast): elsewhere a step takes several times as long."""
     device: str = "cpu"
     """Where network and encoder compute: cpu, cuda, cuda:1, mps."""
     save_every_s: float = 120.0
