@@ -15,9 +15,9 @@ from ..core.losses.ssim import ssim
 from .args import TrainArgs
 from .data import PhotoBatches, picture_files
 from .loss_network import perceptual_loss
-from .phase import in_phase
 from .style_task import BalancedTask
 from .task import StepLosses
+from .view import view_of
 
 OWN_SHARE = 0.08
 """Share of photos that are their own style: of these the network must make the photo again, which is strength 0."""
@@ -89,11 +89,11 @@ class AnyStyleTask(BalancedTask):
         index = torch.zeros(int(painted.sum()), dtype=torch.long, device=photos.device)
         style = content = photos.new_zeros(len(index))
         if len(index):
-            seen, wanted = in_phase(step, stylized[painted], photos[painted])
+            view = view_of(step)
             terms = self.loss(
-                seen,
-                self.loss.content_targets(wanted),
-                self.loss.style_targets([styles[painted]], self.photos),
+                view.crop(stylized[painted]),
+                self.loss.content_targets(view.crop(photos[painted])),
+                self.loss.style_targets([view.turn(styles[painted])], self.photos),
                 torch.arange(len(index), device=photos.device),
             )
             style, content = terms.style, terms.content

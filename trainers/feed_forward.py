@@ -21,10 +21,10 @@ from ..core.style_model import StyleModel
 from .args import STROKE_SUFFIXES, TrainArgs
 from .data import PhotoBatches, read_rgb
 from .loss_network import perceptual_loss
-from .phase import in_phase
 from .style_task import BalancedTask
 from .task import StepLosses
 from .thumbnail import thumbnail
+from .view import View, view_of
 from .warm_start import rows_by_name, take_over
 
 SAMPLE_PHOTOS = 16
@@ -81,14 +81,19 @@ class FeedForwardTask(BalancedTask):
         self.network: StyleNetwork = self.build()
         self.loss: PerceptualLoss = perceptual_loss(args)
         self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed)
-        self.targets: StyleTargets = self.loss.style_targets(
-            [painting.image.to(args.device) for painting in self.paintings],
-            self.loss.describe(self.batches.sample(SAMPLE_PHOTOS).to(args.device)),
-        )
+        self.photos = self.loss.describe(self.batches.sample(SAMPLE_PHOTOS).to(args.device))
+        self._targets: dict[int, StyleTargets] = {}
 
     def build(self) -> StyleNetwork:
         """The network that is trained, freshly initialised."""
         return build_network(self.architecture, self.hyperparameters)
+
+    def targets(self, side: int = 0) -> StyleTargets:
+        """The paintings as the loss network sees them from a side (`View`); described when they are first asked for."""
+        if side not in self._targets:
+            pictures = [View(0, 0, side).turn(painting.image.to(self.args.device)) for painting in self.paintings]
+            self._targets[side] = self.loss.style_targets(pictures, self.photos)
+        return self._targets[side]
 
     def start_from(self, path: Path) -> None:
         """Take over an earlier model's weights and balance; of a CIN model, style by style (`rows_by_name`)."""
@@ -116,7 +121,7 @@ class FeedForwardTask(BalancedTask):
         content = self.loss.content_targets(photos)
         index = torch.full((len(photos),), painting, dtype=torch.long, device=photos.device)
         losses = {
-            place: float(self.loss(model(photos, name), content, self.targets, index).style.mean())
+            place: float(self.loss(model(photos, name), content, self.targets(), index).style.mean())
             for place, name in enumerate(model.spec.style_names)
             if name != IDENTITY
         }
@@ -140,8 +145,9 @@ class FeedForwardTask(BalancedTask):
 
     def painted(self, stylized: Tensor, photos: Tensor, index: Tensor, step: int) -> tuple[Tensor, float, float]:
         """Balanced sum of the losses over the batch, and what is shown of them."""
-        seen, wanted = in_phase(step, stylized, photos)
-        terms = self.loss(seen, self.loss.content_targets(wanted), self.targets, index)
+        view = view_of(step)
+        wanted = self.loss.content_targets(view.crop(photos))
+        terms = self.loss(view.crop(stylized), wanted, self.targets(view.side), index)
         total = self.balance.total(terms.style, terms.content, index)
         total = total + self.regularization(stylized) * len(photos)
         return total, float(terms.style.detach().mean()), float(terms.content.detach().mean())

@@ -31,7 +31,7 @@ def test_the_style_loss_is_the_weighted_mean_of_its_layers(training_args: TrainA
 
     def style_of(words: list[str]) -> torch.Tensor:
         task = InstanceTask(replace(one, style_layers=parse_layer_weights(words)))
-        return task.loss(photos, task.loss.content_targets(photos), task.targets, index).style
+        return task.loss(photos, task.loss.content_targets(photos), task.targets(), index).style
 
     shallow, deep, both = style_of(["relu1_1"]), style_of(["relu2_1"]), style_of(["relu1_1=3", "relu2_1"])
     assert torch.allclose(both, 0.75 * shallow + 0.25 * deep, rtol=1e-4)

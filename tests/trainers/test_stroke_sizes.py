@@ -26,7 +26,7 @@ def test_every_painting_is_learned_at_every_stroke_size(args: TrainArgs) -> None
     assert [style.style_size_px for style in task.styles()] == [64, 80, 64, 80, None]
     painting = resize_short_side(read_rgb(args.styles[1]), 80)
     gram = task.loss.describe(painting)["relu2_1"][0]
-    assert torch.allclose(task.targets.statistics["relu2_1"][0][3], gram[0])
+    assert torch.allclose(task.targets().statistics["relu2_1"][0][3], gram[0])
     assert task.network(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
     assert task._styles_of(0).max() <= 4
 

@@ -69,7 +69,7 @@ def test_every_style_starts_from_its_namesake_or_from_the_nearest(args: TrainArg
     losses = []
     for name in ("other", "blue"):  # never the identity
         index = torch.zeros(4, dtype=torch.long)
-        terms = task.loss(model(photos, name), task.loss.content_targets(photos), task.targets, index)
+        terms = task.loss(model(photos, name), task.loss.content_targets(photos), task.targets(), index)
         losses.append(float(terms.style.mean()))
     nearest = losses.index(min(losses))
     got = task.network.state_dict()
