@@ -22,7 +22,12 @@ CREDIT_KEYS = ("title", "attribution", "license")
 
 
 def add_run_options(
-    parser: argparse.ArgumentParser, *, size_px: int, batch: int, half_size: float, learning_rate: float = 1e-3
+    parser: argparse.ArgumentParser,
+    *,
+    size_px: int,
+    batch: int,
+    half_size: float | None = None,
+    learning_rate: float = 1e-3,
 ) -> None:
     """Options of every run of the loop."""
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folder of ordinary photos")
@@ -36,7 +41,8 @@ def add_run_options(
         type=float,
         default=half_size,
         metavar="SHARE",
-        help=f"of the run trains on crops of half the side, four times as many in its time ({half_size})",
+        help="of the run trains on crops of half the side, four times as many in its time "
+        f"({'all of up to ten minutes, half of more' if half_size is None else half_size})",
     )
     parser.add_argument("--batch", type=int, default=batch, help=f"photos per step ({batch})")
     parser.add_argument(

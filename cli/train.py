@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="PICTURE",
         help="the painting(s); for comatch and adain many: files and folders",
     )
-    add_run_options(parser, size_px=256, batch=4, half_size=0.5)
+    add_run_options(parser, size_px=256, batch=4)
     add_style_options(parser)
     parser.add_argument(
         "--widths", type=int, nargs=3, default=(16, 48, 96), metavar="N", help="channels of the stages (16 48 96)"

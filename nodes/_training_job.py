@@ -89,7 +89,7 @@ def extension(model: StyleModel, styles: Styles) -> Job:
 
         return AddStyleTask(args, save_checkpoint(model, folder / "model.safetensors", dtype=None))
 
-    return Job(make)
+    return Job(make, {"half_size": 0.5})
 
 
 def named_pictures(entries: Mapping[str, Any], widgets: Mapping[str, Any]) -> Styles:

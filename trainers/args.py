@@ -19,6 +19,10 @@ UPSAMPLINGS = CHOICES["upsampling"]
 STROKE_SUFFIXES = {2: ("--small", "--large"), 3: ("--small", "--medium", "--large")}
 """Behind the names of paintings that are learned at several stroke sizes."""
 DECODERS = ("modulated", "mirrored")
+SHORT_RUN_MIN = 10.0
+"""A run that is not longer has too few steps for crops of the full side (docs/adr/0023)."""
+SMALLEST_WHOLE_PX = 128
+"""Side of crops on which a whole run may be made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +39,8 @@ class RunArgs:
     """Length of the run in minutes of wall time, all resumed parts together."""
     size_px: int = 256
     """Side of the square training crops."""
-    half_size: float = 0.5
-    """Share of the run that trains on crops of half the side, which take a quarter of the time."""
+    half_size: float | None = None
+    """Share of the run that trains on crops of half the side, in a quarter of the time; None: see `half_share`."""
     batch: int = 4
     """Photos per step."""
     learning_rate: float = 1e-3
@@ -55,11 +59,19 @@ class RunArgs:
     shard: Shard = Shard()
     """Which part of every batch this process takes, in a run over several."""
 
+    @property
+    def half_share(self) -> float:
+        """`half_size`; by default all of a run of few minutes, unless half a crop is below 128 px, else a half."""
+        if self.half_size is not None:
+            return self.half_size
+        short = self.minutes is not None and self.minutes <= SHORT_RUN_MIN
+        return 1.0 if short and self.size_px >= 2 * SMALLEST_WHOLE_PX else 0.5
+
     def __post_init__(self) -> None:
         check_options(
             ((self.steps is None) != (self.minutes is None), "length", "either steps or minutes", f"{self.steps=}"),
             (self.size_px >= 64, "size_px", "at least 64", str(self.size_px)),
-            (0 <= self.half_size <= 1, "half_size", "0 … 1", str(self.half_size)),
+            (self.half_size is None or 0 <= self.half_size <= 1, "half_size", "0 … 1", str(self.half_size)),
             (self.batch >= 1, "batch", "at least 1", str(self.batch)),
             (
                 self.batch % self.shard.world == 0,

@@ -194,7 +194,7 @@ def fraction(args: RunArgs, step: int, seconds: float) -> float:
 
 def crop_side(args: RunArgs, done: float) -> int:
     """Side of the photos: half in the first part of a run, when a step teaches more than its size does."""
-    return args.size_px if done >= args.half_size or args.size_px < 2 * SMALLEST_SIDE_PX else args.size_px // 8 * 4
+    return args.size_px if done >= args.half_share or args.size_px < 2 * SMALLEST_SIDE_PX else args.size_px // 8 * 4
 
 
 def schedule(done: float, step: int) -> float:

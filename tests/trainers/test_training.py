@@ -210,6 +210,9 @@ def test_crops_grow_in_the_middle_of_a_run(args: TrainArgs) -> None:
     assert sides == [(64, 64)] * 2 + [(132, 132)] * 2
     assert [crop_side(replace(one, size_px=side), 0.0) for side in (64, 127, 128, 256, 300)] == [64, 127, 64, 128, 148]
     assert crop_side(replace(one, half_size=0.0), 0.0) == 132
+    short, long = ({"steps": None, "minutes": minutes, "size_px": 256} for minutes in (10, 11))
+    assert [crop_side(replace(one, **length), 0.7) for length in (short, long)] == [128, 256]
+    assert crop_side(replace(one, **{**short, "size_px": 192}), 0.7) == 192, "96 px are too few for a whole run"
     with pytest.raises(ConfigError, match="half_size"):
         replace(one, half_size=1.5)
 
