@@ -288,6 +288,34 @@ def test_paint_is_chosen_and_keeps_its_contrast() -> None:
         assert contrast(now) == pytest.approx(contrast(first), rel=0.05)
 
 
+def test_paint_that_was_moved_has_the_contrast_of_the_frames_own() -> None:
+    """What moving and borders of patches take from strokes is given back, and a style that changes is followed."""
+    chaos, photo = Chaos(), torch.full((1, 3, 96, 128), 0.5)
+    one, flow = torch.ones(1, 1, 96, 128), torch.full((1, 2, 96, 128), 0.35)
+    layer = coats.Coats(0.2)
+    for t in range(9):
+        if t:
+            layer.follow(flow, one, (True, True))
+        fresh = (chaos(96, 128) - 0.5) * (1 + 0.02 * t) + 0.5
+        shown = layer.over(fresh, photo, one, (True, True))
+        assert float(shown.std()) == pytest.approx(float(fresh.std()), rel=0.015)
+
+
+def test_patches_mix_at_a_border_of_a_pixel_only() -> None:
+    """Two paintings in turn, stripes across and down: nearly every pixel shows one of them."""
+    wave = 0.5 + 0.2 * torch.sin(torch.arange(192.0) * 2 * torch.pi / 6)
+    pair = [stripes.expand(1, 3, 192, 192) for stripes in (wave.view(1, -1), wave.view(-1, 1))]
+    layer, photo, one = coats.Coats(0.125), torch.full((1, 3, 192, 192), 0.5), torch.ones(1, 1, 192, 192)
+    mixed = []
+    for t in range(24):
+        if t:
+            layer.follow(torch.zeros(1, 2, 192, 192), one, (True, True))
+        shown = layer.over(pair[t // 8 % 2], photo, one, (True, True))
+        nearest = torch.stack([(shown - painting).abs() for painting in pair]).amin(0)
+        mixed.append(float((nearest > 0.03).double().mean()))
+    assert max(mixed[9:]) < 0.02
+
+
 def test_a_blend_of_nearly_nothing_is_nearly_every_frame_for_itself() -> None:
     chaos = Chaos()
     for now in run_coats(coats.Coats(1.0), 4):
@@ -383,7 +411,9 @@ def test_films_that_go_around_know_no_border(wrap, make_fixed, monkeypatch) -> N
         frame = photo.roll(-3 * t, 3)
         here, there = straight(frame, controls=controls), turned(frame.roll(64, 3), controls=controls)
         if wrap != "panorama":  # the discs of the poles turn with it
-            torch.testing.assert_close(there, here.roll(64, 3), rtol=0, atol=4e-3)
+            difference = (there - here.roll(64, 3)).abs().flatten()
+            assert difference.quantile(0.999) < 4e-3
+            assert difference.max() < 0.02  # a border of patches is steep: where it lies, a pixel can tip
         over = (here[..., 0] - here[..., -1]).abs().mean()
         assert over <= here.diff(dim=3).abs().mean((0, 1, 2)).max()
     assert straight.cuts == 0
