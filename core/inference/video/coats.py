@@ -8,8 +8,8 @@ the frame at hand, along the flow summed up since: it does not wear. It counts w
 and the photo still looks as it did when it was painted; elsewhere the frame's own painting shows.
 
 Tones, what is left of a painting after a wide mean, are always the frame's own: light that changes, and styles that
-change over time, are followed at once, and patches do not differ. So is the contrast of strokes, of which moving paint,
-borders of patches and tones of another painting take up to 3 % by band: restoring it took a tenth off the style loss.
+change over time, are followed at once, and patches do not differ. So is the contrast of strokes: moving, borders of
+patches and tones of another painting together took up to 4 % of a band's power, which some style losses show.
 """
 
 from __future__ import annotations
