@@ -123,7 +123,8 @@ class Coats:
         Returns:
             (1, 3, H, W), 0..1; `fresh`, bit for bit, where no coat holds.
         """
-        tone = _mean(_shrunk(fresh, photo.shape[-2:], wrap), TONE_PX, wrap)
+        small = _shrunk(fresh, photo.shape[-2:], wrap)
+        tone = _mean(small, TONE_PX, wrap)
         first = self._new is None
         self._age += self.repaint
         if first or self._age > 1 + 1e-9:
@@ -144,7 +145,7 @@ class Coats:
         for coat, share in parts:
             if share.max() > 0:
                 _lay(result, fresh, coat, share, tone - warp(coat.tone, coat.back, wrap=wrap), wrap)
-        _match_contrast(result, fresh, sum((share for _, share in parts), torch.zeros_like(amount)), wrap)
+        _match_contrast(result, fresh, small, sum((share for _, share in parts), torch.zeros_like(amount)), wrap)
         return result.clamp_(0, 1)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -170,36 +171,39 @@ def _lay(result: Tensor, fresh: Tensor, coat: Coat, share: Tensor, tone: Tensor,
     height, width = fresh.shape[-2:]
     flow = resize_flow(coat.back, height, width, wrap=wrap)
     share, tone = (_enlarged(part, fresh.shape[-2:], wrap) for part in (share, tone))
-    for first in range(0, height, STRIP_ROWS):
-        rows = (..., slice(first, first + STRIP_ROWS), slice(None))
+    for first, rows in _strips(height):
         paint = carried(coat.paint, flow, first, STRIP_ROWS, wrap) + tone[rows]
         result[rows] += share[rows] * (paint - fresh[rows])
 
 
-def _match_contrast(result: Tensor, fresh: Tensor, share: Tensor, wrap: Wrap) -> None:
-    """Give paint of coats, `share` of the picture, as much contrast as the frame's own has there, by channel."""
+def _match_contrast(result: Tensor, fresh: Tensor, small: Tensor, share: Tensor, wrap: Wrap) -> None:
+    """Give paint of coats, `share` of the picture, as much contrast as the frame's own has there, by channel.
+
+    `small` is `fresh` at the size of the small frame.
+    """
     area = _enlarged(share, fresh.shape[-2:], wrap)
-    wanted, _ = _contrast(fresh, area, share.shape[-2:], wrap)
-    found, mean = _contrast(result, area, share.shape[-2:], wrap)
+    wanted, _ = _contrast(fresh, small, area, wrap)
+    found, mean = _contrast(result, _shrunk(result, share.shape[-2:], wrap), area, wrap)
     gain = (wanted / found.clamp_min(1e-9)).sqrt().clamp(1 / MOST_GAIN, MOST_GAIN)
-    for rows in _strips(len(mean[0, 0])):
+    for _, rows in _strips(mean.shape[2]):
         result[rows] += area[rows] * (gain - 1) * (result[rows] - mean[rows])
 
 
-def _contrast(picture: Tensor, area: Tensor, small: torch.Size, wrap: Wrap) -> tuple[Tensor, Tensor]:
+def _contrast(picture: Tensor, small: Tensor, area: Tensor, wrap: Wrap) -> tuple[Tensor, Tensor]:
     """Power of the strokes in an area, (1, 3, 1, 1), and the picture without strokes, (1, 3, H, W).
 
     Without its own: about the mean of another painting the difference of both means would count as strokes.
     """
-    mean = _enlarged(_mean(_shrunk(picture, small, wrap), STROKE_PX, wrap), picture.shape[-2:], wrap)
+    mean = _enlarged(_mean(small, STROKE_PX, wrap), picture.shape[-2:], wrap)
     power = picture.new_zeros(1, 3, 1, 1)
-    for rows in _strips(len(mean[0, 0])):
+    for _, rows in _strips(mean.shape[2]):
         power += (area[rows] * (picture[rows] - mean[rows]).square()).sum((2, 3), keepdim=True)
     return power, mean
 
 
-def _strips(height: int) -> list[tuple]:
-    return [(..., slice(first, first + STRIP_ROWS), slice(None)) for first in range(0, height, STRIP_ROWS)]
+def _strips(height: int) -> list[tuple[int, tuple]]:
+    """First row and index of every strip."""
+    return [(first, (..., slice(first, first + STRIP_ROWS), slice(None))) for first in range(0, height, STRIP_ROWS)]
 
 
 def _mean(image: Tensor, radius: int, wrap: Wrap) -> Tensor:
