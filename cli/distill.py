@@ -16,7 +16,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Train the compact encoder by distillation. Needed only to make a new one: one is bundled.",
     )
     parser.add_argument("--teacher", nargs="+", type=Path, required=True, metavar="FILE", help="VGG file(s)")
-    parser.add_argument("--paintings", type=Path, metavar="DIR", help="half of every batch comes from here")
+    parser.add_argument(
+        "--paintings", type=Path, nargs="+", default=[], metavar="DIR", help="as many of every batch as photos, each"
+    )
+    parser.add_argument("--from", dest="start_from", type=Path, metavar="FILE", help="an encoder to go on from")
     add_run_options(parser, size_px=160, batch=8, half_size=0.0)
     parser.set_defaults(run=run)
 
@@ -27,6 +30,11 @@ def run(args: argparse.Namespace) -> int:
     from ..trainers.shard import joined
 
     with joined() as shard:
-        options = DistillArgs(**run_options(args, shard), paintings=args.paintings, teachers=tuple(args.teacher))
+        options = DistillArgs(
+            **run_options(args, shard),
+            paintings=tuple(args.paintings),
+            teachers=tuple(args.teacher),
+            start_from=args.start_from,
+        )
         run_task(DistillTask(options), options, resume=args.resume)
     return 0

@@ -101,7 +101,8 @@ class TrainArgs(RunArgs):
     start_from: Path | None = None
     """A model whose weights the run starts with (trainers/warm_start.py, transplant.py); None: random ones."""
     transfer_encoder: Path | None = None
-    """adain, comatch: the encoder whose statistics are matched; None: the first loss network."""
+    """adain, comatch: the encoder whose statistics are matched; None: that of the model a run goes on from, or the
+    first loss network."""
     decoder: str = "modulated"
     """adain: modulated (the style's statistics at all scales steer every convolution) | mirrored (the paper's)."""
     leave_out_encoder: bool = False

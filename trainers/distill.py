@@ -8,7 +8,7 @@ network is used for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from torch import Tensor, nn
 
 from ..core.architectures.vgg import VGGConfig, VGGFeatures
 from ..core.checkpoints.encoder import load_encoder, save_encoder
+from ..core.errors import TrainingError
 from ..core.losses import gram_matrix
 from ..core.losses.encoders import EncoderStack
 from ..core.normalization import PRESETS
 from .args import RunArgs, check_options
 from .data import PhotoBatches
 from .task import StepLosses
+from .warm_start import fill, fits
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-COMPACT_WIDTHS = ((24, 24), (40, 40), (72, 64, 64, 64), (128, 128, 128, 128), (128,))
+COMPACT_WIDTHS = ((24, 24), (40, 56), (144, 64, 64, 64), (128, 128, 128, 128), (128,))
 """A quarter of VGG19's widths below; more near the pixels, where a quarter leaves colour noise in the pictures."""
 RELATION_WEIGHT = 0.2
+HEAD_BATCHES, HEAD_RIDGE = 2, 1e-4
+"""Pictures by which heads are fitted to an encoder that a run goes on from, and the ridge relative to its features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +41,32 @@ class DistillArgs(RunArgs):
 
     teachers: tuple[Path, ...]
     """VGG files; a layer comes from the first that has it."""
-    paintings: Path | None = None
-    """A second folder of pictures: half of every batch, so that painted textures are seen too."""
+    paintings: tuple[Path, ...] = ()
+    """Further folders of pictures, so that painted textures are seen too; every batch has as many of each."""
+    start_from: Path | None = None
+    """An encoder of these widths to go on from; None: random weights."""
     widths: tuple[tuple[int, ...], ...] = COMPACT_WIDTHS
     half_size: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_options((self.batch >= 2, "batch", "at least 2: pictures are compared with each other", str(self.batch)))
+        folders = len(self.paintings) + 1
+        check_options(
+            (self.batch >= 2, "batch", "at least 2: pictures are compared with each other", str(self.batch)),
+            (self.batch >= folders, "batch", f"at least one picture of each of {folders} folders", str(self.batch)),
+        )
 
 
 class MixedBatches:
-    """Photos and paintings, half and half, with what stylized pictures also show: noise, mixtures, odd colours."""
+    """Photos and paintings, equally many, with what stylized pictures also show: noise, mixtures, odd colours."""
 
     def __init__(self, args: DistillArgs) -> None:
-        half = args.batch if args.paintings is None else args.batch - args.batch // 2
-        self.sources = [PhotoBatches(args.photos, args.size_px, half, args.seed)]
-        if args.paintings is not None:
-            self.sources.append(PhotoBatches(args.paintings, args.size_px, args.batch // 2, args.seed + 1))
+        count, more = len(args.paintings) + 1, len(args.paintings)
+        part = args.batch // count
+        self.sources = [
+            PhotoBatches(folder, args.size_px, args.batch - part * more if place == 0 else part, args.seed + place)
+            for place, folder in enumerate((args.photos, *args.paintings))
+        ]
         self.seed = args.seed
 
     def batch(self, step: int, rows: range | None = None) -> tuple[Tensor]:
@@ -104,6 +116,41 @@ class DistillTask:
         torch.manual_seed(args.seed)
         probe = self.teacher.features(torch.rand(1, 3, 64, 64, device=args.device), LAYERS)
         self.network = Student(args.widths, {name: feature.shape[1] for name, feature in probe.items()})
+        if args.start_from is not None:
+            self._start_from(args.start_from)
+
+    @torch.no_grad()
+    def _start_from(self, path: Path) -> None:
+        """Take the weights of an encoder, which may be narrower (Net2Net, as in warm_start.py).
+
+        Its heads, which no file keeps, are those that fit the teacher best.
+
+        Raises:
+            TrainingError: It is wider, or another network.
+        """
+        encoder = load_encoder(path)
+        own, given = self.network.encoder.state_dict(), encoder.state_dict()
+        same = replace(encoder.config, widths=self.args.widths) == self.network.encoder.config
+        if not same or own.keys() != given.keys() or not all(fits(given[key], own[key]) for key in own):
+            raise TrainingError(
+                f"The distillation cannot go on from {path.name}.",
+                expected=f"an encoder of at most the widths {self.args.widths}, with reflection padding",
+                got=str(encoder.config.widths),
+                do="Leave out --from, or give a compact encoder.",
+            )
+        for key, tensor in given.items():
+            fill(own[key], tensor)
+        self.network.to(self.args.device)
+        pictures = torch.cat([self.batches.batch(step)[0] for step in range(HEAD_BATCHES)]).to(self.args.device)
+        wanted = self.teacher.features(pictures, LAYERS)
+        for name, feature in self.network.encoder(pictures, LAYERS).items():
+            x, y = (f.movedim(1, -1).flatten(0, -2).double() for f in (feature, wanted[name]))
+            mean = x.mean(0)
+            spread = (x - mean).T @ (x - mean)
+            ridge = HEAD_RIDGE * spread.diagonal().mean() * torch.eye(len(mean), device=x.device, dtype=x.dtype)
+            weight = torch.linalg.solve(spread + ridge, (x - mean).T @ y).T
+            head = self.network.heads[name]
+            head.load_state_dict({"weight": weight[..., None, None], "bias": y.mean(0) - weight @ mean})
 
     def step(self, batch: tuple[Tensor, ...], step: int) -> StepLosses:
         """Losses of one batch (B, 3, H, W)."""

@@ -19,7 +19,7 @@ from ..core.architectures import (
     ModulatedAdaINNet,
 )
 from ..core.architectures.adain import REFERENCE_ENCODER
-from ..core.architectures.vgg import VGGConfig, cut_widths
+from ..core.architectures.vgg import VGGConfig, VGGFeatures, cut_widths
 from ..core.checkpoints import load_checkpoint
 from ..core.checkpoints.companion import needs_companion
 from ..core.checkpoints.encoder import load_encoder
@@ -45,7 +45,7 @@ STATISTICS_BATCHES = 16
 
 
 class FrozenEncoderTask(AnyStyleTask):
-    """The encoder is `transfer_encoder` or the first loss network, frozen and cut; only the decoder learns.
+    """The encoder is `transfer_encoder(args)`, frozen and cut; only the decoder learns.
 
     Args:
         args: The run.
@@ -56,7 +56,7 @@ class FrozenEncoderTask(AnyStyleTask):
     def __init__(
         self, args: TrainArgs, architecture: str, configure: Callable[[VGGConfig], AdaINConfig | ModulatedAdaINConfig]
     ) -> None:
-        source = load_encoder(args.transfer_encoder or args.encoder[0])
+        source = transfer_encoder(args)
         widths = source.config.widths
         config = replace(source.config, widths=cut_widths(widths, f"relu{min(DEEPEST, len(widths))}_1"))
         super().__init__(args, architecture, configure(config).to_dict())
@@ -112,6 +112,22 @@ class FrozenEncoderTask(AnyStyleTask):
             seen = quarters(Stylizer(model, self.args.device), self.batches.styles.sample(QUARTERS))
             model.spec = model.spec.with_(thumbnail=thumbnail(seen))
         save_checkpoint(model, path, leave_out=leave_out)
+
+
+def transfer_encoder(args: TrainArgs) -> VGGFeatures:
+    """The encoder whose statistics are matched.
+
+    The one that is asked for; else that of the model a run goes on from, since its decoder knows no other features;
+    else the first loss network.
+
+    Raises:
+        BrushworkError: A file that cannot be read.
+    """
+    if args.transfer_encoder is None and args.start_from is not None and not needs_companion(args.start_from):
+        earlier = load_checkpoint(args.start_from).network
+        if isinstance(earlier, AdaINNet | ModulatedAdaINNet):
+            return earlier.encoder
+    return load_encoder(args.transfer_encoder or args.encoder[0])
 
 
 def modulated_config(encoder: VGGConfig, match: str) -> ModulatedAdaINConfig:

@@ -56,7 +56,7 @@ def take_over(network: nn.Module, model: StyleModel, rows: Sequence[int], name: 
             weights[key] = tensor.expand(own[key].shape[0], -1) if key in wide and tensor.ndim == 1 else tensor
     wrong = [key for key in own if key not in given and not key.endswith(NOT_EVERYWHERE)]
     wrong += [key for key in given if key not in own and not key.endswith(NOT_EVERYWHERE)]
-    wrong += [key for key in own.keys() & weights.keys() if not _fits(weights[key], own[key])]
+    wrong += [key for key in own.keys() & weights.keys() if not fits(weights[key], own[key])]
     wrong += _other_options(network, model)
     if wrong:
         raise TrainingError(
@@ -66,13 +66,24 @@ def take_over(network: nn.Module, model: StyleModel, rows: Sequence[int], name: 
             do="Give the method, widths, blocks and upsampling of that file; `brushwork inspect` shows them.",
         )
     for key in own.keys() & weights.keys():
-        target, source = own[key], weights[key]
-        if target.ndim > 1 and key not in wide:
-            target[: len(source)] = 0  # the outputs that were there get nothing from new inputs
-        target[tuple(slice(size) for size in source.shape)] = source
+        fill(own[key], weights[key], silent=key not in wide)
 
 
-def _fits(source: Tensor, target: Tensor) -> bool:
+def fill(target: Tensor, source: Tensor, *, silent: bool = True) -> None:
+    """Copy a parameter into the beginning of one that is as large or larger.
+
+    Args:
+        target: Modified in place.
+        source: At most as large along every axis.
+        silent: The outputs that were there get nothing from new inputs.
+    """
+    if target.ndim > 1 and silent:
+        target[: len(source)] = 0
+    target[tuple(slice(size) for size in source.shape)] = source
+
+
+def fits(source: Tensor, target: Tensor) -> bool:
+    """Whether `fill` can copy one into the other."""
     return source.ndim == target.ndim and all(a <= b for a, b in zip(source.shape, target.shape, strict=True))
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from brushwork.core.architectures import ModulatedAdaINNet
+from brushwork.core.architectures.vgg import VGGConfig, VGGFeatures
 from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.checkpoints.encoder import save_encoder
+from brushwork.core.errors import TrainingError
 from brushwork.core.pictures import samples
 from brushwork.trainers import any_style
 from brushwork.trainers.adain import AdaINTask
@@ -96,6 +99,23 @@ def test_comatch_takes_over_everything_of_adain_but_its_own_layer(args: TrainArg
     task.export(task.network.state_dict(), {}, start)
     back.start_from(start)
     assert torch.equal(back.network.state_dict()["stages.0.conv.weight"], given["stages.0.conv.weight"])
+
+
+@pytest.mark.parametrize("method", ["adain", "comatch"])
+def test_going_on_keeps_the_encoder_that_the_decoder_knows(args: TrainArgs, tmp_path: Path, method: str) -> None:
+    start, other = tmp_path / "adain.safetensors", tmp_path / "other.safetensors"
+    earlier = AdaINTask(replace(args, method="adain"))
+    earlier.export(earlier.network.state_dict(), {}, start)
+    torch.manual_seed(11)
+    wider = VGGFeatures(VGGConfig(((8, 8), (12, 12), (12,)), "reflect"))
+    save_encoder(wider, other, title="t", license_id="MIT", provenance={})
+    going_on = replace(args, method=method, encoder=(other,), start_from=start)
+    kept = make_task(going_on).network.state_dict()
+    given = load_checkpoint(start).network.state_dict()
+    assert all(torch.equal(kept[name], tensor) for name, tensor in given.items())
+    assert any(name.startswith("encoder.") for name in given)
+    with pytest.raises(TrainingError, match="another one"):
+        make_task(replace(going_on, transfer_encoder=other))
 
 
 def test_the_encoder_is_cut_and_frozen(args: TrainArgs) -> None:
