@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from ..core.style_model import StyleModel
 
 
-def add_film_options(parser: argparse.ArgumentParser, *, blend: float) -> None:
+def add_film_options(parser: argparse.ArgumentParser, *, blend: float, smooth: float) -> None:
     """Model, style, and what frames know of each other.
 
     Args:
         parser: Of the subcommand.
         blend: Default of --blend.
+        smooth: Default of --smooth.
     """
     parser.add_argument(
         "--model",
@@ -48,7 +49,7 @@ def add_film_options(parser: argparse.ArgumentParser, *, blend: float) -> None:
     parser.add_argument(
         "--smooth",
         type=float,
-        default=0.8,
+        default=smooth,
         metavar="SHARE",
         help="of the past in the statistics of instance norm, 0 to 0.99; 0: none; default %(default)s",
     )

@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--format", help="FFmpeg's name of the input: v4l2, avfoundation, dshow; default: by the system"
     )
-    add_film_options(parser, blend=0.0)
+    add_film_options(parser, blend=0.0, smooth=0.8)
     parser.set_defaults(run=run)
 
 

@@ -27,6 +27,7 @@ from brushwork.trainers.instance import InstanceTask
 from brushwork.trainers.interrupt import InterruptBetweenSteps
 from brushwork.trainers.loop import crop_side, run, train
 from brushwork.trainers.state import state_path
+from brushwork.trainers.vanilla import VanillaTask
 from PIL import Image
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -195,6 +196,13 @@ def test_one_good_file_among_bad_ones_is_enough(args: TrainArgs) -> None:
     photos = PhotoBatches(args.photos, 64, 2, 0)
     for step in range(8):
         assert photos.batch(step)[0].shape == (2, 3, 64, 64)
+
+
+def test_a_short_run_of_vanilla_aims_further_than_it_is_told(args: TrainArgs) -> None:
+    one = replace(args, method="vanilla", styles=args.styles[:1], size_px=256, content_target=0.5)
+    targets = [VanillaTask(replace(one, steps=None, minutes=minutes)).balance.target for minutes in (10, 11)]
+    assert targets == pytest.approx([0.6, 0.5])
+    assert InstanceTask(replace(one, method="in", steps=None, minutes=10)).balance.target == pytest.approx(0.5)
 
 
 def test_crops_grow_in_the_middle_of_a_run(args: TrainArgs) -> None:

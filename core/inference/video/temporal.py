@@ -16,10 +16,10 @@ device is no CPU."""
 class TemporalOptions:
     """What the frames of a video know of each other. With `blend` and `smooth` at 0 nothing: each is a photo."""
 
-    blend: float = 0.85
+    blend: float = 0.75
     """Share of the picture that keeps its paint, moved along, from one frame to the next, where that can be trusted;
     0..0.95. 0: no optical flow at all."""
-    smooth: float = 0.8
+    smooth: float = 0.3
     """Share of the past in the statistics of instance normalization; 0..0.99. 0: each frame has its own."""
     cut: float = 0.6
     """Scene cut: share of a frame, 0..2, that the frame before leaves unexplained. 2 and more: never."""
