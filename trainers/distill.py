@@ -29,7 +29,8 @@ from .warm_start import fill, fits
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 COMPACT_WIDTHS = ((24, 24), (40, 56), (144, 64, 64, 64), (128, 128, 128, 128), (128,))
-"""A quarter of VGG19's widths below; more near the pixels, where a quarter leaves colour noise in the pictures."""
+"""A quarter of VGG19's widths below; more near the pixels, where a quarter leaves colour noise in the pictures, and at
+relu3_1, where it left half of the teacher unexplained (docs/adr/0024)."""
 RELATION_WEIGHT = 0.2
 HEAD_BATCHES, HEAD_RIDGE = 2, 1e-4
 """Pictures by which heads are fitted to an encoder that a run goes on from, and the ridge relative to its features."""
@@ -44,7 +45,7 @@ class DistillArgs(RunArgs):
     paintings: tuple[Path, ...] = ()
     """Further folders of pictures, so that painted textures are seen too; every batch has as many of each."""
     start_from: Path | None = None
-    """An encoder of these widths to go on from; None: random weights."""
+    """An encoder of at most these widths to go on from; None: random weights."""
     widths: tuple[tuple[int, ...], ...] = COMPACT_WIDTHS
     half_size: float = 0.0
 
