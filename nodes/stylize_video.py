@@ -51,7 +51,7 @@ class StylizeVideo(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "smooth",
-                    default=0.3,
+                    default=0.2,
                     min=0.0,
                     max=0.99,
                     step=0.01,

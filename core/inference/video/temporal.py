@@ -19,7 +19,7 @@ class TemporalOptions:
     blend: float = 0.75
     """Share of the picture that keeps its paint, moved along, from one frame to the next, where that can be trusted;
     0..0.95. 0: no optical flow at all."""
-    smooth: float = 0.3
+    smooth: float = 0.2
     """Share of the past in the statistics of instance normalization; 0..0.99. 0: each frame has its own."""
     cut: float = 0.6
     """Scene cut: share of a frame, 0..2, that the frame before leaves unexplained. 2 and more: never."""
