@@ -39,7 +39,7 @@ class StylizeVideo(io.ComfyNode):
                 _types.strength_input(),
                 io.Float.Input(
                     "blend",
-                    default=0.75,
+                    default=TemporalOptions.blend,
                     min=0.0,
                     max=0.95,
                     step=0.05,
@@ -51,7 +51,7 @@ class StylizeVideo(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "smooth",
-                    default=0.2,
+                    default=TemporalOptions.smooth,
                     min=0.0,
                     max=0.99,
                     step=0.01,

@@ -33,7 +33,7 @@ COMPACT_WIDTHS = ((24, 24), (40, 56), (144, 64, 64, 64), (128, 128, 128, 128), (
 relu3_1, where it left half of the teacher unexplained (docs/adr/0024)."""
 RELATION_WEIGHT = 0.2
 HEAD_BATCHES, HEAD_RIDGE = 2, 1e-4
-"""Pictures by which heads are fitted to an encoder that a run goes on from, and the ridge relative to its features."""
+"""Batches by which heads are fitted to an encoder that a run goes on from, and the ridge relative to its features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +62,12 @@ class MixedBatches:
     """Photos and paintings, equally many, with what stylized pictures also show: noise, mixtures, odd colours."""
 
     def __init__(self, args: DistillArgs) -> None:
-        count, more = len(args.paintings) + 1, len(args.paintings)
-        part = args.batch // count
+        more = len(args.paintings)
+        part = args.batch // (more + 1)
+        folders, counts = (args.photos, *args.paintings), (args.batch - part * more, *[part] * more)
         self.sources = [
-            PhotoBatches(folder, args.size_px, args.batch - part * more if place == 0 else part, args.seed + place)
-            for place, folder in enumerate((args.photos, *args.paintings))
+            PhotoBatches(folder, args.size_px, count, args.seed + place)
+            for place, (folder, count) in enumerate(zip(folders, counts, strict=True))
         ]
         self.seed = args.seed
 
