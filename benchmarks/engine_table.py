@@ -33,12 +33,14 @@ from typing import Any
 from unittest import mock
 
 import torch
+from brushwork.core.inference.device import resolve_dtype
 from torch import nn
 
 SIDES = ("reference", "exact", "fast")
+CPU = torch.device("cpu")
 PAUSE_S = 0.2
 """Thread pools spin on after their work, in ONNX Runtime for a tenth of a second."""
-PRECISION = {"exact": torch.float32, "fast": torch.bfloat16}
+PRECISION = {side: resolve_dtype(side, CPU) for side in SIDES[1:]}
 
 
 def module_of(folder: str, name: str):

@@ -23,6 +23,7 @@ from .norms import OwnNorms
 from .passes import Run
 from .places import Places
 from .rows import Rows, Write, relu
+from .winograd import fastest
 
 
 class AdaINProgram:
@@ -38,7 +39,7 @@ class AdaINProgram:
         names, doubled = network.decoder.names, False
         for name in names:
             conv = cast("nn.Conv2d", network.decoder.get_submodule(name))
-            kind = ColourConvolution if name == names[-1] else UpsampleConvolution if doubled else Convolution
+            kind = ColourConvolution if name == names[-1] else UpsampleConvolution if doubled else fastest
             self.decoder.append(kind(conv, dtype, centre=False))
             doubled = name in network.decoder.doubled
 

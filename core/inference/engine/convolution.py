@@ -35,6 +35,9 @@ class Convolution:
         centre: Whether the output may be shifted to a mean of about zero, since a normalization follows.
     """
 
+    scratch_bytes = 0
+    """Memory of `apply` beside piece and output."""
+
     def __init__(self, layer: nn.Conv2d, dtype: torch.dtype, *, centre: bool) -> None:
         weight = layer.weight.detach()
         self.channels, self.in_channels, self.kernel, _ = weight.shape
@@ -52,6 +55,17 @@ class Convolution:
     def apply(self, piece: Tensor, bias: Tensor) -> Tensor:
         """One padded piece of the input → output rows."""
         return F.conv2d(piece, self.weight, bias, self.stride)
+
+    def rows_at_once(self, wanted: int, width: int, largest: int) -> int:
+        """Rows of a piece's output, even for networks that compute two at once.
+
+        Args:
+            wanted: By the size of the cache, even.
+            width: Of the output.
+            largest: Numbers in a row of input or output, whichever has more.
+        """
+        # every call sorts the weights into the processor's order first: that must stay small beside the arithmetic
+        return max(wanted, 4 * self.weight.numel() // largest // 2 * 2)
 
     def padding(self, height: int, width: int) -> Padding:
         """What the layer does at the borders of an input of this size."""
@@ -160,15 +174,14 @@ class Stage:
 
     @property
     def _outputs(self) -> int:
-        """Rows of a piece's output, those of two for networks that compute two at once."""
+        """Rows of a piece's output."""
         conv = self.conv
         pad = conv.padding(self.height, self.width)
         largest = max(
             conv.channels * self.out_width, conv.in_channels * (self.width + pad.left + pad.right) * conv.stride
         )
-        # every call sorts the weights into the processor's order first: that must stay small beside the arithmetic
-        heavy = 4 * conv.weight.numel() // largest // 2 * 2
-        return max(block_rows(largest, 1, conv.dtype.itemsize, conv.weight.device), heavy)
+        wanted = block_rows(largest, 1, conv.dtype.itemsize, conv.weight.device)
+        return conv.rows_at_once(wanted, self.out_width, largest)
 
     @property
     def working_bytes(self) -> int:
@@ -178,7 +191,8 @@ class Stage:
         window = window_rows(conv.kernel, conv.stride, pad, outputs) * (self.width + pad.left + pad.right)
         block = -(-outputs * self.out_height // max(1, self.height // conv.stride)) * self.out_width
         # what follows half precision is computed in float32
-        return window * conv.in_channels * conv.dtype.itemsize + 2 * block * conv.channels * max(4, conv.dtype.itemsize)
+        blocks = 2 * block * conv.channels * max(4, conv.dtype.itemsize)
+        return window * conv.in_channels * conv.dtype.itemsize + blocks + conv.scratch_bytes
 
     def _centring(self, piece: Tensor) -> Tensor:
         """Minus the mean that some of the first rows of the input let expect of the output."""

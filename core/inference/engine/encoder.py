@@ -16,6 +16,7 @@ from .moments import Moments
 from .rows import Rows, Write, as_rows, relu
 from .rows import copy as unchanged
 from .store import RowStore
+from .winograd import fastest
 
 Tap = Callable[[Rows], Rows]
 """What happens to a layer's rows, after their ReLU, on the way to the next layer."""
@@ -40,7 +41,7 @@ class Encoder:
                 else:
                     conv = _joined(network.conv0, conv)
             pooled = name[4] != "1" and name.endswith("_1")
-            self.layers[name] = (Convolution(conv, dtype, centre=False), pooled)
+            self.layers[name] = (fastest(conv, dtype, centre=False), pooled)
 
     @property
     def channels(self) -> int:

@@ -32,6 +32,7 @@ from .places import Places, runs_by_place
 from .rows import RowReader, Rows, Write, block_rows, copy
 from .store import RowStore
 from .trunk import Trunk
+from .winograd import fastest
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class ModulatedAdaINProgram:
         self.stages: list[PreparedStage] = []
         for index, module in enumerate(network.stages):
             stage = cast("Stage", module)
-            kind = UpsampleConvolution if index else Convolution
+            kind = UpsampleConvolution if index else fastest
             skip = None if stage.skip is None else Convolution(stage.skip, dtype, centre=False)
             blocks = [
-                [Convolution(conv, dtype, centre=True) for conv in (block.conv1, block.conv2)]
+                [fastest(conv, dtype, centre=True) for conv in (block.conv1, block.conv2)]
                 for block in cast("list[ModulatedBlock]", stage.blocks)
             ]
             self.stages.append(PreparedStage(kind(stage.conv, dtype, centre=True), skip, blocks))

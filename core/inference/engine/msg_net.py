@@ -31,6 +31,7 @@ from .passes import Run, Source
 from .places import Places, runs_by_place
 from .rows import RowReader, Rows, copy
 from .store import RowStore
+from .winograd import fastest
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class MsgNetProgram:
         self.sum_dtype = torch.promote_types(dtype, torch.float32)
 
         def bottleneck(module: Bottleneck) -> Prepared:
-            spatial = UpsampleConvolution if module.upsample else Convolution
+            spatial = UpsampleConvolution if module.upsample else fastest
             return Prepared(
                 Convolution(module.reduce, dtype, centre=True),
                 spatial(module.spatial, dtype, centre=True),

@@ -28,6 +28,7 @@ from .passes import Run, Source
 from .places import Places, runs_by_place
 from .rows import Rows, copy
 from .trunk import Trunk
+from .winograd import fastest
 
 Layer = tuple[Convolution, Norm]
 
@@ -43,7 +44,7 @@ class TransformerProgram:
         self.dtype = dtype
         self.trunk_dtype = torch.promote_types(dtype, torch.float32)
 
-        def layer(module: nn.Module, kind: type[Convolution] = Convolution) -> Layer:
+        def layer(module: nn.Module, kind: Callable[..., Convolution] = fastest) -> Layer:
             module = cast("ConvNorm", module)
             conv = module.conv.conv if isinstance(module.conv, Upsample2d) else module.conv
             norm = cast("Norm", module.norm)
