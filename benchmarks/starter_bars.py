@@ -34,6 +34,8 @@ CONTENT = 3
 STRENGTHS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 1.0)
 FEW = 12
 """Photos for the measurements that need many pictures of each."""
+AROUND = 32
+"""Pixels that are cut off to see a border where there is none: as many as the models' margins."""
 CHECKS = ("losses", "strength", "identity", "checkerboard", "border")
 
 
@@ -56,10 +58,16 @@ def square(path: Path, side: int) -> Tensor:
 
 
 class Judge:
-    """The ruler's two losses, with what the photos and paintings contribute computed once."""
+    """The ruler's two losses, with what the photos and paintings contribute computed once.
 
-    def __init__(self, module: ModuleType, photos: list[Tensor]) -> None:
-        self.ruler, self.gram, self.photos = module.Ruler(), module.gram, photos
+    Args:
+        module: The ruler's.
+        photos: (1, 3, side, side) each.
+        wide: Of the same scenes, larger by AROUND on all sides.
+    """
+
+    def __init__(self, module: ModuleType, photos: list[Tensor], wide: list[Tensor]) -> None:
+        self.ruler, self.gram, self.photos, self.wide = module.Ruler(), module.gram, photos, wide
         self.known: dict[int, tuple[list[Tensor], Tensor]] = {}
 
     @torch.inference_mode()
@@ -198,14 +206,36 @@ def checkerboard(model: Model, judge: Judge) -> dict:
     return {"styles": rows, "largest": [max(row[k] for row in rows.values()) for k in (0, 1)], "photos": photos}
 
 
+def edge(judge: Judge, pictures: list[Tensor], style: list[Tensor]) -> list[float]:
+    """Gram loss near the edge over that inside, at the ruler's first two layers, of the means over pictures."""
+    bands = [band_losses(judge, picture, style) for picture in pictures]
+    return [round(sum(band[k][0] for band in bands) / sum(band[k][1] for band in bands), 3) for k in (0, 1)]
+
+
 def border(model: Model, judge: Judge) -> dict:
-    """Gram loss near the edge over that inside, at the ruler's first two layers, means over photos."""
+    """`edge` of the photos' paintings; and of wider photos' inner parts, painted alone and cut out of the painting.
+
+    What is in a photo and the ruler's own borders change the Gram loss near the edge too. Where the photo really goes
+    on there is no border to be seen: how far `alone` lies from `cut out` is what the border does.
+    """
     rows = {}
+
+    def inner(picture: Tensor) -> Tensor:
+        return picture[..., AROUND:-AROUND, AROUND:-AROUND]
+
     for name in model.names:
         style, _ = judge.describe(model.paintings[name])
-        bands = [band_losses(judge, model(photo, name), style) for photo in judge.photos]
-        rows[name] = [round(sum(band[k][0] for band in bands) / sum(band[k][1] for band in bands), 3) for k in (0, 1)]
-    return {"styles": rows, "mean": [mean([row[k] for row in rows.values()]) for k in (0, 1)]}
+        pictures = {
+            "whole": [model(photo, name) for photo in judge.photos],
+            "alone": [model(inner(photo), name) for photo in judge.wide],
+            "cut out": [inner(model(photo, name)) for photo in judge.wide],
+        }
+        rows[name] = {kind: edge(judge, painted, style) for kind, painted in pictures.items()}
+        print(name, rows[name], flush=True)
+    means = {
+        kind: [mean([row[kind][k] for row in rows.values()]) for k in (0, 1)] for kind in ("whole", "alone", "cut out")
+    }
+    return {"styles": rows, "mean": means}
 
 
 def main() -> None:
@@ -225,8 +255,9 @@ def main() -> None:
     args = parser.parse_args()
 
     module = load_module(args.ruler)
-    photos = [square(path, args.size) for path in sorted(args.photos.glob(args.pattern))[: args.first]]
-    judge = Judge(module, photos)
+    paths = sorted(args.photos.glob(args.pattern))[: args.first]
+    photos, wide = ([square(path, side) for path in paths] for side in (args.size, args.size + 2 * AROUND))
+    judge = Judge(module, photos, wide)
     model = Model(args.model, args.paintings, args.styles)
     if not model.names:
         parser.error("give --styles: this model paints in the style of a picture")

@@ -76,30 +76,38 @@ class Moments:
         """Values a channel."""
         return sum(self._counts)
 
+    def combined(self) -> tuple[Tensor, Tensor]:
+        """Mean and biased variance, (C,) each, float64: the variance within the blocks and between them."""
+        if len(self._counts) == 1:
+            return precise(self._means[0]), precise(self._variances[0])
+        means, variances = precise(torch.stack(self._means)), precise(torch.stack(self._variances))
+        shares = torch.tensor(self._counts, dtype=torch.float64, device=means.device) / self.count
+        mean = shares @ means
+        return mean, shares @ (variances + (means - mean).square())
+
     @property
     def mean(self) -> Tensor:
         """(C,), float64."""
-        return self._shares() @ precise(torch.stack(self._means))
+        return self.combined()[0]
 
     @property
     def variance(self) -> Tensor:
-        """(C,), biased, float64: within the blocks and between them."""
-        between = precise(torch.stack(self._means)) - self.mean
-        return self._shares() @ (precise(torch.stack(self._variances)) + between.square())
+        """(C,), biased, float64."""
+        return self.combined()[1]
 
     @property
     def unbiased_variance(self) -> Tensor:
         """(C,), with n − 1 in the denominator, float64."""
-        return self.variance * (self.count / max(1, self.count - 1))
+        return self.variance * self._unbiased
 
     def statistics(self, eps: float, correction: int) -> Statistics:
         """μ and 1/σ, of the unbiased variance where `correction` is 1."""
-        variance = self.unbiased_variance if correction else self.variance
-        return Statistics(self.mean, (variance + eps).rsqrt())
+        mean, variance = self.combined()
+        return Statistics(mean, (variance * (self._unbiased if correction else 1) + eps).rsqrt())
 
-    def _shares(self) -> Tensor:
-        home = precise(self._means[0]).device
-        return torch.tensor(self._counts, dtype=torch.float64, device=home) / self.count
+    @property
+    def _unbiased(self) -> float:
+        return self.count / max(1, self.count - 1)
 
 
 class RegionalMoments(Moments):
