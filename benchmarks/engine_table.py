@@ -8,12 +8,11 @@ of its own, with the same random weights, as its users would run it; they take t
 the threads of the side before come to rest, and medians are compared. The style is encoded before the clock starts. The
 first picture of every size is not counted. `--onnx` adds pytorch/examples' network in ONNX Runtime, on as many threads.
 
-The roofline is the larger of two times: the fewest multiplications that give the network's result (a 3×3 convolution
-behind a nearest ×2 needs four ninths of what it has on paper, a 1×1 a quarter) at the most that convolutions and matrix
-products of several sizes reach on this machine in that precision, and the layers' outputs, written once and read once,
-at what a copy reaches. The
-PSNR is against the plain path in float64, of a photo; the last layer's random weights are scaled so that the picture
-has colours.
+The roofline is the larger of two times: the fewest multiplications that direct convolutions need for the network's
+result (a 3×3 behind a nearest ×2 four ninths of what it has on paper, a 1×1 a quarter; Winograd's algorithm, which the
+engine may use, needs fewer) at the most that convolutions and matrix products of several sizes reach on this machine in
+that precision, and the layers' outputs, written once and read once, at what a copy reaches. The PSNR is against the
+plain path in float64, of a photo; the last layer's random weights are scaled so that the picture has colours.
 """
 
 from __future__ import annotations
