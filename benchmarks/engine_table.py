@@ -18,6 +18,7 @@ plain path in float64, of a photo; the last layer's random weights are scaled so
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import platform
@@ -32,14 +33,11 @@ from typing import Any
 from unittest import mock
 
 import torch
-from brushwork.core.inference.device import resolve_dtype
 from torch import nn
 
 SIDES = ("reference", "exact", "fast")
-CPU = torch.device("cpu")
 PAUSE_S = 0.2
 """Thread pools spin on after their work, in ONNX Runtime for a tenth of a second."""
-PRECISION = {side: resolve_dtype(side, CPU) for side in SIDES[1:]}
 
 
 def module_of(folder: str, name: str):
@@ -187,6 +185,14 @@ def memory_kib(field: str) -> int:
     return next((int(line.split()[1]) for line in text.splitlines() if line.startswith(field)), 0)
 
 
+def dtype_of(side: str) -> torch.dtype:
+    """What a side computes in; the reference's process never gets here, and loads nothing of ours."""
+    from brushwork.core.inference.device import resolve_dtype
+
+    return resolve_dtype(side, torch.device("cpu")) if side in SIDES[1:] else torch.float32
+
+
+@functools.cache
 def peak_flops(dtype: torch.dtype) -> float:
     """What the machine reaches at best, in operations a second: of 3×3 convolutions and of matrix products."""
     best = 0.0
@@ -281,7 +287,7 @@ def measure(
             right, share = truth.painting("float64", size), size**2 / 128**2
             for side in folders:
                 seconds = statistics.median(times[side]) / 1e3
-                bits = torch.finfo(PRECISION.get(side, torch.float32)).bits
+                bits = torch.finfo(dtype_of(side)).bits
                 work_s, moved_s = 2 * total * share / peaks[side], 2 * values * share * bits / 8 / bandwidth
                 error = (sides.painting(side, size) - right).square().mean().clamp_min(1e-30)
                 row = {
@@ -332,8 +338,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("-o", "--out", type=Path, required=True, help="JSON; the plot lies beside it as .png")
     args = parser.parse_args()
-    peaks = {side: peak_flops(dtype) for side, dtype in PRECISION.items()}
-    peaks["reference"] = peaks["onnx"] = peaks["exact"]
+    peaks = {side: peak_flops(dtype_of(side)) for side in (*SIDES, "onnx")}
     bandwidth = peak_bandwidth()
     folders = {"transformer": args.examples, "msg-net": args.msg_net, "adain": args.adain}
     rows = [

@@ -81,7 +81,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     photos = [square(path, 256) for path in sorted(args.held_out.glob(args.pattern))[: args.count]]
-    judge = Judge(load_module(args.ruler), photos, [])
+    judge = Judge(load_module(args.ruler), photos)
     report: dict = {"minutes": args.minutes, "clock": args.clock, "threads": torch.get_num_threads()}
     for method in args.methods:
         began = time.monotonic()

@@ -58,16 +58,10 @@ def square(path: Path, side: int) -> Tensor:
 
 
 class Judge:
-    """The ruler's two losses, with what the photos and paintings contribute computed once.
+    """The ruler's two losses, with what the photos and paintings contribute computed once."""
 
-    Args:
-        module: The ruler's.
-        photos: (1, 3, side, side) each.
-        wide: Of the same scenes, larger by AROUND on all sides.
-    """
-
-    def __init__(self, module: ModuleType, photos: list[Tensor], wide: list[Tensor]) -> None:
-        self.ruler, self.gram, self.photos, self.wide = module.Ruler(), module.gram, photos, wide
+    def __init__(self, module: ModuleType, photos: list[Tensor]) -> None:
+        self.ruler, self.gram, self.photos = module.Ruler(), module.gram, photos
         self.known: dict[int, tuple[list[Tensor], Tensor]] = {}
 
     @torch.inference_mode()
@@ -212,13 +206,18 @@ def edge(judge: Judge, pictures: list[Tensor], style: list[Tensor]) -> list[floa
     return [round(sum(band[k][0] for band in bands) / sum(band[k][1] for band in bands), 3) for k in (0, 1)]
 
 
-def border(model: Model, judge: Judge) -> dict:
+def border(model: Model, judge: Judge, wide: list[Tensor]) -> dict:
     """`edge` of the photos' paintings; and of wider photos' inner parts, painted alone and cut out of the painting.
 
     What is in a photo and the ruler's own borders change the Gram loss near the edge too. Where the photo really goes
     on there is no border to be seen: how far `alone` lies from `cut out` is what the border does.
+
+    Args:
+        model: What paints.
+        judge: With the photos.
+        wide: The same scenes, larger by AROUND on all sides.
     """
-    rows = {}
+    rows: dict[str, dict[str, list[float]]] = {}
 
     def inner(picture: Tensor) -> Tensor:
         return picture[..., AROUND:-AROUND, AROUND:-AROUND]
@@ -227,14 +226,13 @@ def border(model: Model, judge: Judge) -> dict:
         style, _ = judge.describe(model.paintings[name])
         pictures = {
             "whole": [model(photo, name) for photo in judge.photos],
-            "alone": [model(inner(photo), name) for photo in judge.wide],
-            "cut out": [inner(model(photo, name)) for photo in judge.wide],
+            "alone": [model(inner(photo), name) for photo in wide],
+            "cut out": [inner(model(photo, name)) for photo in wide],
         }
         rows[name] = {kind: edge(judge, painted, style) for kind, painted in pictures.items()}
         print(name, rows[name], flush=True)
-    means = {
-        kind: [mean([row[kind][k] for row in rows.values()]) for k in (0, 1)] for kind in ("whole", "alone", "cut out")
-    }
+    kinds = rows[model.names[0]]
+    means = {kind: [mean([row[kind][k] for row in rows.values()]) for k in (0, 1)] for kind in kinds}
     return {"styles": rows, "mean": means}
 
 
@@ -256,8 +254,8 @@ def main() -> None:
 
     module = load_module(args.ruler)
     paths = sorted(args.photos.glob(args.pattern))[: args.first]
-    photos, wide = ([square(path, side) for path in paths] for side in (args.size, args.size + 2 * AROUND))
-    judge = Judge(module, photos, wide)
+    photos = [square(path, args.size) for path in paths]
+    judge = Judge(module, photos)
     model = Model(args.model, args.paintings, args.styles)
     if not model.names:
         parser.error("give --styles: this model paints in the style of a picture")
@@ -267,7 +265,7 @@ def main() -> None:
         "strength": strength,
         "identity": identity,
         "checkerboard": checkerboard,
-        "border": border,
+        "border": lambda *which: border(*which, [square(path, args.size + 2 * AROUND) for path in paths]),
     }
     with torch.inference_mode():
         for name in args.only:
