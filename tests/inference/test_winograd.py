@@ -91,6 +91,29 @@ def test_the_machine_is_tried_once():
     assert winograd.pays_here.cache_info().misses == 1
 
 
+@pytest.mark.parametrize(("slow_turns", "pays"), [(0, True), (3 * winograd.TRIALS, True), (10**9, False)])
+def test_a_busy_machine_does_not_hide_the_gain(monkeypatch, slow_turns, pays):
+    """A clock that only convolutions move: direct ones by 1 ms, the other by 2 ms as long as something disturbs it."""
+    now, turns = [0.0], [0]
+
+    def direct(self, piece, bias):
+        now[0] += 1e-3
+
+    def by_tiles(self, piece, bias):
+        turns[0] += 1
+        now[0] += 2e-3 if turns[0] <= slow_turns else 0.8e-3
+
+    monkeypatch.setattr(Convolution, "apply", direct)
+    monkeypatch.setattr(WinogradConvolution, "apply", by_tiles)
+    monkeypatch.setattr(winograd.time, "perf_counter", lambda: now[0])
+    winograd.pays_here.cache_clear()
+    try:
+        assert winograd.pays_here() is pays
+        assert now[0] <= winograd.LONGEST_TRIAL_S + 4e-3
+    finally:
+        winograd.pays_here.cache_clear()
+
+
 def _parts(part: object):
     """Everything that a program is made of."""
     if isinstance(part, Convolution):
