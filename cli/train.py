@@ -109,6 +109,9 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tv-weight", type=float, default=0.0, help="total variation (0)")
     parser.add_argument("--grid-weight", type=float, default=0.0, help="against patterns every 2 or 4 px (0)")
     parser.add_argument(
+        "--border-weight", type=float, default=0.0, help="of the style loss within 16 px of the edge alone (0)"
+    )
+    parser.add_argument(
         "--preview", type=Path, nargs="+", default=[], metavar="PHOTO", help="photos for OUT.preview.png, every minute"
     )
     parser.add_argument(
@@ -132,6 +135,7 @@ def style_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
         "content": args.content,
         "tv_weight": args.tv_weight,
         "grid_weight": args.grid_weight,
+        "border_weight": args.border_weight,
         "credits": read_credits(args.credits),
     }
 

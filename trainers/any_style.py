@@ -113,9 +113,7 @@ class AnyStyleTask(BalancedTask):
         """Every photo (B, 3, H, W) in the style of its own picture (B, 3, h, w): (B, 3, H, W) float32."""
         with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.args.bf16):
             features = self.network.encode_style(styles.contiguous(memory_format=torch.channels_last))
-            code = StyleCode(torch.eye(len(photos), device=photos.device), features)
-            stylized = self.network(photos.contiguous(memory_format=torch.channels_last), code)
-        return stylized.float()
+        return self.paint(photos, StyleCode(torch.eye(len(photos), device=photos.device), features))
 
 
 def reconstruction_loss(stylized: Tensor, photos: Tensor) -> Tensor:

@@ -135,6 +135,9 @@ class TrainArgs(RunArgs):
     """Total variation; it smooths strokes too, and against grids there is `grid_weight`."""
     grid_weight: float = 0.0
     """Loss of patterns that repeat every 2 or 4 px (core/losses/grid.py); 0.1 for a network that can paint already."""
+    border_weight: float = 0.0
+    """Of the style loss within 16 px of the edge alone, of photos with a mirrored margin (docs/adr/0026); 0.5 for a
+    network that can paint already."""
     upsampling: str = "nearest"
     """nearest | bilinear | transposed."""
 
@@ -153,6 +156,18 @@ class TrainArgs(RunArgs):
             ),
             (not self.stroke_sizes_px or self.method == "cin", "stroke_sizes_px", "the method cin", self.method),
             (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
+            (
+                not self.border_weight or self.statistic != "mrf",
+                "border_weight",
+                "another statistic than mrf",
+                self.statistic,
+            ),
+            (
+                not self.border_weight or self.size_px >= SMALLEST_WHOLE_PX,
+                "border_weight",
+                f"crops of at least {SMALLEST_WHOLE_PX} px",
+                str(self.size_px),
+            ),
             (self.content in CONTENTS, "content", " | ".join(CONTENTS), self.content),
             (self.decoder in DECODERS, "decoder", " | ".join(DECODERS), self.decoder),
             (self.upsampling in UPSAMPLINGS, "upsampling", " | ".join(UPSAMPLINGS), self.upsampling),

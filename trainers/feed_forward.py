@@ -137,11 +137,8 @@ class FeedForwardTask(BalancedTask):
         return StepLosses(total / len(photos), style, content)
 
     def stylize(self, photos: Tensor, weights: Tensor | None) -> Tensor:
-        """Forward in bfloat16 where that is asked for; (B, 3, H, W) float32."""
-        code = None if weights is None else StyleCode(weights)
-        with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.args.bf16):
-            out = self.network(photos.contiguous(memory_format=torch.channels_last), code)
-        return out.float()
+        """Photos (B, 3, H, W) in styles of weights (B, S), None where there is one: the same shape, float32."""
+        return self.paint(photos, None if weights is None else StyleCode(weights))
 
     def painted(self, stylized: Tensor, photos: Tensor, index: Tensor, step: int) -> tuple[Tensor, float, float]:
         """Balanced sum of the losses over the batch, and what is shown of them."""

@@ -21,4 +21,6 @@ def perceptual_loss(args: TrainArgs) -> PerceptualLoss:
     dtype = torch.bfloat16 if args.bf16 else torch.float32
     encoder = EncoderStack([load_encoder(path) for path in args.encoder], dtype).to(args.device)
     content = args.content_layers if args.content == "perceptual" else ()
-    return PerceptualLoss(encoder, dict(args.style_layers), content, style_statistic(args.statistic))
+    return PerceptualLoss(
+        encoder, dict(args.style_layers), content, style_statistic(args.statistic), args.border_weight
+    )

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..core.architectures import StyleNetwork, build_network
+from ..core.architectures import StyleCode, StyleNetwork, build_network
 from ..core.checkpoints import load_checkpoint
 from ..core.checkpoints.native import save_checkpoint
 from ..core.losses import grid_loss, total_variation_loss
+from ..core.margin import mirrored, within
 from ..core.spec import ModelSpec, StyleInfo
 from ..core.style_model import StyleModel
 from .args import TrainArgs
@@ -20,7 +22,9 @@ from .warm_start import take_over
 
 MARGIN_PX = 32
 """Of new models: photos are mirrored outwards so far before they are painted, where networks paint thinner
-(docs/adr/0020). Training itself stays on plain crops."""
+(docs/adr/0020). Training itself stays on plain crops, unless the border counts by itself."""
+TRAINED_MARGIN_PX = 16
+"""With which a network learns to paint borders: half the pixels, and hardly less of what a network sees."""
 
 
 class BalancedTask:
@@ -57,6 +61,14 @@ class BalancedTask:
             BrushworkError: It cannot be read.
         """
         take_over(self.network, load_checkpoint(path), [], path.name)
+
+    def paint(self, photos: Tensor, code: StyleCode | None) -> Tensor:
+        """What the network makes of photos (B, 3, H, W): the same shape, float32; bfloat16 inside where asked for."""
+        pixels = TRAINED_MARGIN_PX if self.args.border_weight else 0
+        around = mirrored(photos, (pixels, pixels)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(photos.device.type, torch.bfloat16, enabled=self.args.bf16):
+            stylized = self.network(around, code)
+        return within(stylized.float(), (pixels, pixels), *photos.shape[-2:])
 
     def regularization(self, stylized: Tensor) -> Tensor:
         """What is asked of paintings (B, 3, H, W) of any style, total variation and grids: a scalar, mean over them."""

@@ -15,6 +15,10 @@ from torch import Tensor
 
 from .statistics import Description, Gram, StyleStatistic
 
+BORDER_PX = 16
+"""Width of the border whose paint can count by itself."""
+BORDER_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+"""Where it counts: deeper layers see far beyond it."""
 SMALLEST_DISTANCE = 0.01
 """Least distance of photos to a painting, as a share of the squared size of its statistics: a picture that all photos
 resemble would otherwise be weighted without bound."""
@@ -56,6 +60,7 @@ class PerceptualLoss:
     """Style and content loss of stylized pictures.
 
     style   = Σ_l w_l · d_l(y, s) / D_l(s) / Σ w,   d the distance of statistics, D its mean over photos
+              + b · mean_k d_k(border of y, s) / D_k(s)
     content = Σ_l mean (F_l(y) − F_l(x))² / var F_l(x) / n
 
     Args:
@@ -63,6 +68,8 @@ class PerceptualLoss:
         style_layers: layer → weight w_l.
         content_layers: Layers of the content term; empty: the pixels themselves.
         statistic: What is compared; Gram matrices by default.
+        border_weight: b, of the positions within 16 px of the edge, k being those of the style layers that are relu1_1,
+            relu2_1 and relu3_1 (docs/adr/0026). Pictures must then be wider than 32 px.
     """
 
     def __init__(
@@ -71,11 +78,14 @@ class PerceptualLoss:
         style_layers: Mapping[str, float],
         content_layers: Sequence[str],
         statistic: StyleStatistic | None = None,
+        border_weight: float = 0.0,
     ) -> None:
         self.network = network
         self.style_layers = dict(style_layers)
         self.content_layers = tuple(content_layers)
         self.statistic = statistic or Gram()
+        self.border_weight = border_weight
+        self.border_layers = [k for k in BORDER_LAYERS if border_weight and k in self.style_layers]
 
     @torch.no_grad()
     def describe(self, photos: Tensor) -> dict[str, Description]:
@@ -131,13 +141,29 @@ class PerceptualLoss:
         features = self.network.features(stylized, layers)
         per_layer: dict[str, Tensor] = {}
         total = stylized.new_zeros(stylized.shape[0], dtype=torch.float32)
-        for k, weight in self.style_layers.items():
+
+        def distance(k: str, features: Tensor) -> Tensor:
             goal = tuple(part[style] for part in targets.statistics[k])
-            per_layer[k] = self.statistic.distance(features[k], goal) / targets.photo_distance[k][style]
+            return self.statistic.distance(features, goal) / targets.photo_distance[k][style]
+
+        for k, weight in self.style_layers.items():
+            per_layer[k] = distance(k, features[k])
             total = total + weight * per_layer[k]
+        total = total / sum(self.style_layers.values())
+        for k in self.border_layers:
+            width = BORDER_PX * features[k].shape[-1] // stylized.shape[-1]
+            total = total + self.border_weight / len(self.border_layers) * distance(k, border(features[k], width))
         content = torch.zeros_like(total)
         for k, wanted in content_targets.items():
             target, own = wanted.float(), (stylized if k == "pixels" else features[k]).float()
             error = (own - target).square().mean((1, 2, 3))
             content = content + error / target.var(dim=(1, 2, 3)).clamp_min(1e-8)
-        return LossTerms(total / sum(self.style_layers.values()), content / len(content_targets), per_layer)
+        return LossTerms(total, content / len(content_targets), per_layer)
+
+
+def border(features: Tensor, width: int) -> Tensor:
+    """The positions of (B, C, H, W) within `width` of an edge, in one column: (B, C, N, 1)."""
+    rows = features.shape[2]
+    above, between, below = features.split([width, rows - 2 * width, width], 2)
+    parts = (above, below, between[..., :width], between[..., -width:])
+    return torch.cat([part.flatten(2) for part in parts], 2)[..., None]

@@ -69,6 +69,44 @@ def test_perceptual_loss_is_one_for_the_photo_and_zero_for_the_painting() -> Non
     assert float(painted.content) == pytest.approx(float(expected), rel=1e-5)
 
 
+class HalvedFeatures:
+    """relu1_1 is the picture, every other layer that of half its side."""
+
+    def features(self, image, layers):
+        halved = torch.nn.functional.avg_pool2d(image, 2)
+        return {name: image if name == "relu1_1" else halved for name in layers}
+
+
+def test_the_border_counts_by_itself_where_it_has_a_weight() -> None:
+    sizes = {"photo": (64, 80), "painting": (48, 40), "painted": (64, 80)}
+    pictures = {name: torch.rand(1, 3, *size, dtype=torch.float64) for name, size in sizes.items()}
+    pictures["painting"] **= 3  # or photos would be nearer than the least distance
+    pictures["painted"][:, :, 20:44, 20:60] *= 0.3
+    layers = {"relu1_1": 2.0, "relu2_1": 1.0, "relu4_1": 1.0}
+
+    def style(border_weight: float) -> float:
+        loss = PerceptualLoss(HalvedFeatures(), layers, ["relu2_1"], border_weight=border_weight)
+        targets = loss.style_targets([pictures["painting"]], loss.describe(pictures["photo"]))
+        content = loss.content_targets(pictures["photo"])
+        return float(loss(pictures["painted"], content, targets, torch.zeros(1, dtype=torch.long)).style)
+
+    def gram(positions: np.ndarray) -> np.ndarray:
+        return positions @ positions.T / positions.size
+
+    ratios = []
+    for layer, width in (("relu1_1", 16), ("relu2_1", 8)):
+        own, goal, photo = (
+            HalvedFeatures().features(pictures[name], [layer])[layer][0].numpy()
+            for name in ("painted", "painting", "photo")
+        )
+        near = np.ones(own.shape[1:], bool)
+        near[width:-width, width:-width] = False
+        target = gram(goal.reshape(3, -1))
+        distances = [((gram(part) - target) ** 2).mean() for part in (own[:, near], photo.reshape(3, -1))]
+        ratios.append(distances[0] / distances[1])
+    assert style(0.5) - style(0.0) == pytest.approx(0.5 * np.mean(ratios), rel=1e-3)
+
+
 def test_every_picture_of_a_batch_meets_its_own_painting() -> None:
     loss = PerceptualLoss(RawFeatures(), {"a": 1.0}, ["a"])
     paintings = [torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8) ** 4]

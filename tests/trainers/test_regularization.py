@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from brushwork.core.architectures import StyleCode
 from brushwork.core.checkpoints import load_checkpoint
+from brushwork.core.errors import ConfigError
 from brushwork.core.losses import grid_loss, total_variation_loss
+from brushwork.trainers.any_style import StyledBatches
 from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.instance import InstanceTask
 from brushwork.trainers.loop import train
+from brushwork.trainers.methods import make_task
 
 
 @pytest.fixture
@@ -29,12 +35,34 @@ def test_grids_and_variation_count_with_their_weights_and_not_by_default(args: T
     assert float(weighted) == pytest.approx(0.5 * grids + 2 * variation, rel=1e-5)
 
 
+@pytest.mark.parametrize("method", ["in", "comatch"])
+def test_where_the_border_counts_photos_are_painted_with_a_mirrored_margin(args: TrainArgs, method: str) -> None:
+    options = replace(args, method=method, size_px=128, border_weight=0.5)
+    task: Any = make_task(options)
+    photos, styles, _ = StyledBatches(options).batch(0)
+    around = torch.from_numpy(np.pad(photos.numpy(), ((0, 0), (0, 0), (16, 16), (16, 16)), mode="reflect"))
+    code = None
+    if method == "comatch":
+        code = StyleCode(torch.eye(len(photos)), task.network.encode_style(styles))
+    wanted = task.network(around, code)[..., 16:-16, 16:-16]
+    torch.testing.assert_close(task.paint(photos, code), wanted)
+    assert task.loss.border_layers == ["relu1_1", "relu2_1"]
+
+
+def test_a_border_needs_crops_and_statistics_that_have_one(args: TrainArgs) -> None:
+    for wrong in ({"size_px": 64}, {"size_px": 128, "statistic": "mrf"}):
+        with pytest.raises(ConfigError, match="border_weight"):
+            replace(args, border_weight=0.5, **wrong)
+
+
+@pytest.mark.parametrize("option", ["grid_weight", "border_weight"])
 @pytest.mark.parametrize("method", ["in", "cin", "comatch"])
-def test_a_run_against_grids_learns_something_else(args: TrainArgs, tmp_path: Path, method: str) -> None:
+def test_a_run_learns_something_else_by_it(args: TrainArgs, tmp_path: Path, method: str, option: str) -> None:
     learned = []
     for weight in (0.0, 0.1):
-        options = replace(args, method=method, grid_weight=weight, out=tmp_path / f"{weight}.safetensors")
+        options = replace(args, method=method, size_px=128, half_size=0.0, steps=2, **{option: weight})
+        options = replace(options, out=tmp_path / f"{weight}.safetensors")
         learned.append(load_checkpoint(train(options)).network.state_dict())
-    without, against = learned
-    assert all(tensor.isfinite().all() for tensor in against.values())
-    assert any(not torch.equal(without[name], tensor) for name, tensor in against.items())
+    without, by_it = learned
+    assert all(tensor.isfinite().all() for tensor in by_it.values())
+    assert any(not torch.equal(without[name], tensor) for name, tensor in by_it.items())
