@@ -109,6 +109,11 @@ def add_style_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tv-weight", type=float, default=0.0, help="total variation (0)")
     parser.add_argument("--grid-weight", type=float, default=0.0, help="against patterns every 2 or 4 px (0)")
     parser.add_argument(
+        "--photo-zoom",
+        type=float,
+        help="largest short side, in crops, of the photos that crops are cut from (1.5; adain and comatch 2)",
+    )
+    parser.add_argument(
         "--border-weight", type=float, default=0.0, help="of the style loss within 16 px of the edge alone (0)"
     )
     parser.add_argument(
@@ -135,6 +140,7 @@ def style_options(args: argparse.Namespace, shard: Shard) -> dict[str, Any]:
         "content": args.content,
         "tv_weight": args.tv_weight,
         "grid_weight": args.grid_weight,
+        "photo_zoom": args.photo_zoom,
         "border_weight": args.border_weight,
         "credits": read_credits(args.credits),
     }

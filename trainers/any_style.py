@@ -36,7 +36,7 @@ class StyledBatches:
     """
 
     def __init__(self, args: TrainArgs) -> None:
-        self.photos = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=PHOTO_ZOOM)
+        self.photos = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=args.photo_zoom or PHOTO_ZOOM)
         styles = picture_files(args.styles)
         self.styles = PhotoBatches(styles, args.style_size_px, args.batch, args.seed + 1, zoom=STYLE_ZOOM)
         self.seed = args.seed

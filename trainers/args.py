@@ -135,6 +135,9 @@ class TrainArgs(RunArgs):
     """Total variation; it smooths strokes too, and against grids there is `grid_weight`."""
     grid_weight: float = 0.0
     """Loss of patterns that repeat every 2 or 4 px (core/losses/grid.py); 0.1 for a network that can paint already."""
+    photo_zoom: float | None = None
+    """Largest short side, in crops, that photos are scaled to before they are cut: 1 shows all of a square photo; None:
+    1.5, for adain and comatch 2."""
     border_weight: float = 0.0
     """Of the style loss within 16 px of the edge alone, of photos with a mirrored margin (docs/adr/0026); 0.5 for a
     network that can paint already."""
@@ -156,6 +159,7 @@ class TrainArgs(RunArgs):
             ),
             (not self.stroke_sizes_px or self.method == "cin", "stroke_sizes_px", "the method cin", self.method),
             (self.statistic in STATISTICS, "statistic", " | ".join(STATISTICS), self.statistic),
+            (self.photo_zoom is None or self.photo_zoom >= 1, "photo_zoom", "at least 1", str(self.photo_zoom)),
             (
                 not self.border_weight or self.statistic != "mrf",
                 "border_weight",

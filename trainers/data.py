@@ -20,6 +20,8 @@ log = logging.getLogger("brushwork.trainers")
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 LARGEST_PX = 120_000_000
+PHOTO_ZOOM = 1.5
+"""Crops are cut from photos whose short side is 1 to that many crops."""
 
 
 def read_rgb(path: Path, short_side_px: int | None = None) -> Tensor:
@@ -84,7 +86,7 @@ class PhotoBatches:
     """
 
     def __init__(
-        self, sources: Path | Sequence[Path], size_px: int, size: int, seed: int, *, zoom: float = 1.5
+        self, sources: Path | Sequence[Path], size_px: int, size: int, seed: int, *, zoom: float = PHOTO_ZOOM
     ) -> None:
         self.paths = picture_files(sources)
         if not self.paths:

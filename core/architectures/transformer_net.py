@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ._base import StyleCode, StyleNetwork
 from ._field import StyleField
 from ._layers import EPS, BatchNorm, ConditionalInstanceNorm, Conv2d, InstanceNorm, Upsample2d
+from ._sigmoid import sigmoid
 
 CHOICES = {
     "norm": ("instance", "batch", "conditional"),
@@ -167,5 +168,5 @@ class TransformerNet(StyleNetwork):
         if self.config.output == "tanh":
             x = torch.tanh(x) * self.config.output_scale
         elif self.config.output == "sigmoid":
-            x = torch.sigmoid(x)
+            x = sigmoid(x)
         return x + self.config.output_offset if self.config.output_offset else x

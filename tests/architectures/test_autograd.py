@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from brushwork.core.architectures._autograd import instance_norm, reflect_pad
+from brushwork.core.architectures._sigmoid import sigmoid
 
 
 @pytest.mark.parametrize("amount", [1, 2, 4])
@@ -41,3 +42,24 @@ def test_statistics_hold_with_a_large_mean_in_half_precision(dtype: torch.dtype,
     # half a unit in the last place at 3 σ; a mean rounded to bfloat16 would be off by up to 0.06 everywhere
     assert (out.double() - exact).abs().max() < (0.02 if dtype == torch.bfloat16 else 0.003)
     assert abs(float(out.detach().double().mean())) < 2e-3
+
+
+def test_sigmoid_is_torchs_and_its_gradient_never_dies() -> None:
+    x = torch.tensor([-40.0, -3.0, -1.0, 0.0, 2.0, 40.0], dtype=torch.float64, requires_grad=True)
+    y = sigmoid(x)
+    assert torch.equal(y, torch.sigmoid(x))
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    true = torch.exp(-x) / (1 + torch.exp(-x)) ** 2
+    torch.testing.assert_close(slope[2:5], true[2:5].detach())
+    assert slope[[0, 1, 5]].tolist() == [0.1] * 3
+
+
+def test_a_picture_that_has_become_black_learns_to_be_white() -> None:
+    """The sum of squares from white falls from 1 although the true slope at −40 is 4e-18."""
+    logit = torch.full((4,), -40.0, requires_grad=True)
+    optimizer = torch.optim.Adam([logit], lr=1.0)
+    for _ in range(60):
+        optimizer.zero_grad()
+        (1 - sigmoid(logit)).square().sum().backward()
+        optimizer.step()
+    assert float(sigmoid(logit.detach()).min()) > 0.9

@@ -19,6 +19,7 @@ from brushwork.trainers.args import TrainArgs
 from brushwork.trainers.instance import InstanceTask
 from brushwork.trainers.loop import train
 from brushwork.trainers.methods import make_task
+from PIL import Image
 
 
 @pytest.fixture
@@ -53,6 +54,22 @@ def test_a_border_needs_crops_and_statistics_that_have_one(args: TrainArgs) -> N
     for wrong in ({"size_px": 64}, {"size_px": 128, "statistic": "mrf"}):
         with pytest.raises(ConfigError, match="border_weight"):
             replace(args, border_weight=0.5, **wrong)
+
+
+@pytest.mark.parametrize("method", ["in", "comatch"])
+def test_a_zoom_of_one_shows_the_whole_height_of_photos(args: TrainArgs, method: str) -> None:
+    """Of photos 70 px wide and about 90 high, scaled to 64 across, some columns are cut off at 1.5 and none at 1."""
+    ramp = np.broadcast_to(np.arange(70, dtype=np.uint8)[:, None] * 3, (91, 70, 3))
+    for path in args.photos.iterdir():
+        Image.fromarray(np.ascontiguousarray(ramp)).save(path)
+
+    def spans(zoom: float) -> list[float]:
+        task: Any = make_task(replace(args, method=method, size_px=64, photo_zoom=zoom))
+        photos = torch.cat([task.batches.batch(step)[0] for step in range(8)])
+        return [float(photo.max() - photo.min()) * 255 for photo in photos]
+
+    assert min(spans(1.0)) > 200
+    assert min(spans(1.09)) < 200
 
 
 @pytest.mark.parametrize("option", ["grid_weight", "border_weight"])
