@@ -1,4 +1,4 @@
-"""The sigmoid that networks end with, whose saturated pixels go on learning (docs/adr/0027)."""
+"""The sigmoid that networks with batch norm end with: saturated pixels go on learning (docs/adr/0027)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from ._field import StyleField, codes_by_place
 from ._layers import Conv2d, instance_norm
 from ._mixing import mix_codes, need_style
 from ._modulation import Modulation, Modulator
-from ._sigmoid import sigmoid
 from .adain import ADAIN_EPS, AdaINConfig, adaptive_instance_normalization
 from .comatch import CoMatch
 from .vgg import VGGConfig, VGGFeatures
@@ -210,4 +209,4 @@ class ModulatedAdaINNet(StyleNetwork):
         y = self.stages[0](deep, norm)
         for stage, layer in zip(self.stages[1:], reversed(self.layers[:-1]), strict=True):
             y = stage(F.interpolate(y, scale_factor=2, mode="nearest"), norm, features[layer])
-        return sigmoid(self.output(y))
+        return torch.sigmoid(self.output(y))

@@ -168,5 +168,5 @@ class TransformerNet(StyleNetwork):
         if self.config.output == "tanh":
             x = torch.tanh(x) * self.config.output_scale
         elif self.config.output == "sigmoid":
-            x = sigmoid(x)
+            x = sigmoid(x) if self.config.norm == "batch" else torch.sigmoid(x)
         return x + self.config.output_offset if self.config.output_offset else x
