@@ -142,9 +142,9 @@ class PerceptualLoss:
         per_layer: dict[str, Tensor] = {}
         total = stylized.new_zeros(stylized.shape[0], dtype=torch.float32)
 
-        def distance(k: str, features: Tensor) -> Tensor:
+        def distance(k: str, positions: Tensor) -> Tensor:
             goal = tuple(part[style] for part in targets.statistics[k])
-            return self.statistic.distance(features, goal) / targets.photo_distance[k][style]
+            return self.statistic.distance(positions, goal) / targets.photo_distance[k][style]
 
         for k, weight in self.style_layers.items():
             per_layer[k] = distance(k, features[k])

@@ -57,8 +57,8 @@ def test_a_border_needs_crops_and_statistics_that_have_one(args: TrainArgs) -> N
 
 
 @pytest.mark.parametrize("method", ["in", "comatch"])
-def test_a_zoom_of_one_shows_the_whole_height_of_photos(args: TrainArgs, method: str) -> None:
-    """Of photos 70 px wide and about 90 high, scaled to 64 across, some columns are cut off at 1.5 and none at 1."""
+def test_a_zoom_of_one_shows_the_whole_short_side_of_photos(args: TrainArgs, method: str) -> None:
+    """Of photos 70 px wide and 91 high, crops of 64 px show every column at 1; at 1.09 some are cut off."""
     ramp = np.broadcast_to(np.arange(70, dtype=np.uint8)[:, None] * 3, (91, 70, 3))
     for path in args.photos.iterdir():
         Image.fromarray(np.ascontiguousarray(ramp)).save(path)
