@@ -22,8 +22,8 @@ from .view import view_of
 OWN_SHARE = 0.08
 """Share of photos that are their own style: of these the network must make the photo again, which is strength 0."""
 OWN_WEIGHT = 10.0
-STYLE_ZOOM, PHOTO_ZOOM = 2.5, 2.0
-"""Crops are cut from pictures of 1 to that many crops: strokes and motifs of several sizes."""
+STYLE_ZOOM = 2.5
+"""Paintings are cut from pictures of 1 to that many crops: strokes and motifs of several sizes."""
 SAMPLE_PHOTOS = 32
 """Photos that define how far an ordinary photo is from a painting."""
 
@@ -36,7 +36,7 @@ class StyledBatches:
     """
 
     def __init__(self, args: TrainArgs) -> None:
-        self.photos = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=args.photo_zoom or PHOTO_ZOOM)
+        self.photos = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=args.zoom)
         styles = picture_files(args.styles)
         self.styles = PhotoBatches(styles, args.style_size_px, args.batch, args.seed + 1, zoom=STYLE_ZOOM)
         self.seed = args.seed

@@ -9,11 +9,14 @@ from pathlib import Path
 from ..core.architectures.transformer_net import CHOICES
 from ..core.errors import ConfigError
 from ..core.losses.statistics import STATISTICS
+from .data import PHOTO_ZOOM
 from .shard import Shard
 
 METHODS = ("vanilla", "in", "cin", "comatch", "adain")
 ONE_STYLE = ("vanilla", "in")
 ANY_STYLE = ("comatch", "adain")
+ANY_STYLE_ZOOM = 2.0
+"""`photo_zoom` of networks that must paint with strokes of any size."""
 CONTENTS = ("perceptual", "pixel")
 UPSAMPLINGS = CHOICES["upsampling"]
 STROKE_SUFFIXES = {2: ("--small", "--large"), 3: ("--small", "--medium", "--large")}
@@ -143,6 +146,11 @@ class TrainArgs(RunArgs):
     network that can paint already."""
     upsampling: str = "nearest"
     """nearest | bilinear | transposed."""
+
+    @property
+    def zoom(self) -> float:
+        """`photo_zoom`, or that of the method."""
+        return self.photo_zoom or (ANY_STYLE_ZOOM if self.method in ANY_STYLE else PHOTO_ZOOM)
 
     def __post_init__(self) -> None:
         super().__post_init__()

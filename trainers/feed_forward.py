@@ -19,7 +19,7 @@ from ..core.losses import PerceptualLoss, StyleTargets
 from ..core.spec import IDENTITY, StyleInfo
 from ..core.style_model import StyleModel
 from .args import STROKE_SUFFIXES, TrainArgs
-from .data import PHOTO_ZOOM, PhotoBatches, read_rgb
+from .data import PhotoBatches, read_rgb
 from .loss_network import perceptual_loss
 from .style_task import BalancedTask
 from .task import StepLosses
@@ -80,8 +80,7 @@ class FeedForwardTask(BalancedTask):
         torch.manual_seed(args.seed)
         self.network: StyleNetwork = self.build()
         self.loss: PerceptualLoss = perceptual_loss(args)
-        zoom = args.photo_zoom or PHOTO_ZOOM
-        self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=zoom)
+        self.batches = PhotoBatches(args.photos, args.size_px, args.batch, args.seed, zoom=args.zoom)
         self.photos = self.loss.describe(self.batches.sample(SAMPLE_PHOTOS).to(args.device))
         self._targets: dict[int, StyleTargets] = {}
 
