@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 BACKGROUND, INK = (24, 24, 24), (225, 225, 225)
 GAP_PX = 6
+BEYOND_ACCENTS = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "ł": "l", "Ł": "L", "–": "-", "—": "-"}
+)
+"""What is no letter with an accent to Unicode."""
 
 
 def contact_sheet(
@@ -39,8 +44,8 @@ def contact_sheet(
     font = ImageFont.load_default(size=max(10, cell_px // 16))
     line_px = int(font.getbbox("Ag")[3] * 1.25)
     label_px = cell_px * 3 // 4
-    row_texts = [_wrap(text, font, label_px - 2 * GAP_PX) for text in row_labels]
-    column_texts = [_wrap(text, font, cell_px) for text in column_labels]
+    row_texts = [_wrap(_drawable(text), font, label_px - 2 * GAP_PX) for text in row_labels]
+    column_texts = [_wrap(_drawable(text), font, cell_px) for text in column_labels]
     left = label_px if any(row_texts) else GAP_PX
     top = GAP_PX + max((len(lines) for lines in column_texts), default=0) * line_px + GAP_PX
     columns = max((len(row) for row in rows), default=0)
@@ -72,6 +77,12 @@ def _fit(picture: Tensor, cell_px: int) -> Image.Image:
     height, width = (max(1, round(side * ratio)) for side in image.shape[-2:])
     pixels = (resize_image(image[:1], height, width)[0] * 255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def _drawable(text: str) -> str:
+    """Letters without their accents: Pillow's own font has hardly more than ASCII, and draws a box for the others."""
+    parts = unicodedata.normalize("NFKD", text.translate(BEYOND_ACCENTS))
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
 
 def _wrap(text: str, font: object, width_px: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from brushwork.core.pictures import contact_sheet
 from brushwork.core.pictures.contact_sheet import BACKGROUND, GAP_PX
@@ -37,6 +38,12 @@ def test_labels_add_margins_and_leave_the_pictures_alone():
     assert ink[:, : left - 1].any()
     assert ink[: sheet.shape[0] - 2 * (96 + GAP_PX), left:].any()
     assert (sheet == 255).all(2).sum() == 2 * 96 * 64
+
+
+@pytest.mark.parametrize(("title", "drawn"), [("Rhône", "Rhone"), ("Große Brücke – 1888", "Grosse Brucke - 1888")])
+def test_letters_that_the_font_lacks_lose_their_accents_instead_of_becoming_boxes(title, drawn):
+    sheets = [contact_sheet([[colour(1, 1, 1)]], [text], [text], cell_px=96) for text in (title, drawn)]
+    assert sheets[0].tobytes() == sheets[1].tobytes()
 
 
 def test_an_empty_sheet_is_no_crash():
