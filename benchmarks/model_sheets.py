@@ -40,12 +40,12 @@ def longer_side(image: Tensor, side: int) -> Tensor:
     return resize_image(image, height, width)
 
 
-def save(sheet: Image.Image, path: Path) -> None:
+def save(sheet: Image.Image, path: Path, largest_bytes: int = LARGEST_BYTES) -> None:
     """JPEG of the best quality that stays below the limit."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for quality in (90, 85, 80, 72, 64, 55, 45):
         sheet.save(path, quality=quality, optimize=True)
-        if path.stat().st_size < LARGEST_BYTES:
+        if path.stat().st_size < largest_bytes:
             break
     print(path, path.stat().st_size)
 

@@ -20,6 +20,7 @@ from brushwork.core.pictures import contact_sheet
 from brushwork.core.pictures.samples import SHOWCASE, sample_photo
 from brushwork.core.spec import IDENTITY
 from brushwork.trainers.data import read_rgb
+from model_sheets import save
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -29,7 +30,7 @@ MODEL = "cin-starter"
 LARGE = "--large"
 SIDE_PX, CELL_PX, COLUMNS = 300, 200, 6
 """Side of the squares that are painted and shown, styles in a row."""
-BANNER_PX = (540, 1260)
+BANNER_PX, BANNER_BYTES = (540, 1260), 200_000
 EYES = (slice(20, 176), slice(60, 424))
 """Rows and columns of chelsea.jpg that the banner shows."""
 BANNER_STYLES = ("great-wave", "renoir-galette", "starry-night", "klimt-adele", "the-scream")
@@ -79,16 +80,6 @@ def banner(stylizer: Stylizer) -> Image.Image:
     return Image.fromarray((result[0].permute(1, 2, 0) * 255).round().byte().numpy())
 
 
-def save(picture: Image.Image, path: Path, largest: int) -> None:
-    """JPEG of the best quality below a size in bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for quality in (92, 88, 84, 80, 72, 64):
-        picture.save(path, quality=quality, optimize=True)
-        if path.stat().st_size < largest:
-            break
-    print(path, picture.size, path.stat().st_size)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, help="folder for both, instead of their places in the repository")
@@ -98,8 +89,8 @@ def main() -> None:
     titles = {
         info.name: info.title for info in model.spec.styles if info.name != IDENTITY and info.name.endswith(LARGE)
     }
-    save(demo(stylizer, titles), (args.out or ROOT / "docs" / "images") / "demo.jpg", 300_000)
-    save(banner(stylizer), (args.out or ROOT / "assets") / "banner.jpg", 200_000)
+    save(demo(stylizer, titles), (args.out or ROOT / "docs" / "images") / "demo.jpg")
+    save(banner(stylizer), (args.out or ROOT / "assets") / "banner.jpg", BANNER_BYTES)
 
 
 if __name__ == "__main__":
