@@ -149,6 +149,8 @@ def main() -> None:
                     save(picture, (args.out or HELP) / f"{wanted.name}.jpg", LARGEST_HELP_BYTES)
             except AssertionError as error:
                 sys.stderr.write(f"{name}: {str(error)[:2000]}\n")
+            if painting:  # would be one more photo of the workflow that paints a folder
+                (base / "input" / painting.name).unlink()
     save(help_picture(SAMPLE_PHOTOS, [], ROOT, None), (args.out or HELP) / "SamplePhoto.jpg", LARGEST_HELP_BYTES)
 
 
