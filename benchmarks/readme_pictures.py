@@ -18,11 +18,10 @@ from brushwork.core.images import resize_image
 from brushwork.core.inference import Stylizer
 from brushwork.core.pictures import contact_sheet
 from brushwork.core.pictures.samples import SHOWCASE, sample_photo
-from brushwork.core.spec import IDENTITY
 from brushwork.trainers.data import read_rgb
 from model_sheets import save
 from PIL import Image
-from torch import Tensor
+from starter_bars import square
 from torch.nn.functional import interpolate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,16 +37,9 @@ RAGGED_PX, STRETCHES_PX = 40, (54, 18)
 """How far the border between two strips wanders, and along which lengths."""
 
 
-def square(image: Tensor, side: int) -> Tensor:
-    """The middle of a picture (1, 3, H, W), scaled to `side`."""
-    short = min(image.shape[-2:])
-    top, left = ((length - short) // 2 for length in image.shape[-2:])
-    return resize_image(image[..., top : top + short, left : left + short], side, side)
-
-
 def demo(stylizer: Stylizer, titles: dict[str, str]) -> Image.Image:
     """All styles in blocks of `COLUMNS`, each of them with the photos before and their paintings."""
-    photos = [square(read_rgb(sample_photo(name)), SIDE_PX) for name in SHOWCASE]
+    photos = [square(sample_photo(name), SIDE_PX) for name in SHOWCASE]
     styles = list(titles)
     blocks = []
     for start in range(0, len(styles), COLUMNS):
@@ -86,9 +78,7 @@ def main() -> None:
     args = parser.parse_args()
     model = load_checkpoint(*resolve_files(MODEL))
     stylizer = Stylizer(model, "cpu")
-    titles = {
-        info.name: info.title for info in model.spec.styles if info.name != IDENTITY and info.name.endswith(LARGE)
-    }
+    titles = {info.name: info.title for info in model.spec.styles if info.name.endswith(LARGE)}
     save(demo(stylizer, titles), (args.out or ROOT / "docs" / "images") / "demo.jpg")
     save(banner(stylizer), (args.out or ROOT / "assets") / "banner.jpg", BANNER_BYTES)
 
